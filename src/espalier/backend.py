@@ -1,0 +1,48 @@
+"""A backend trains models and asks them.  The shelf `backends/` holds one a file.
+
+Everything a backend is given is a folder or a plain value, so a step can be run in any process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from espalier.ability import Likelihood, Prompt, Reply
+from espalier.recipe import Recipe
+from espalier.shelf import Shelf
+from espalier.step import Site
+
+
+class LM(Protocol):
+    """A loaded model that can be asked."""
+
+    def generate(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int, stop: Sequence[str] = ()
+    ) -> list[Reply]:
+        """Return the greedy reply to each prompt, in the order of the prompts."""
+
+    def likelihoods(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Likelihood]:
+        """Return the log-likelihood of each (prompt, candidate reply)."""
+
+
+class Backend(Protocol):
+    """What a backend can do.  `model` is a folder in the Hugging Face layout."""
+
+    def train(
+        self, *, model: Path, rows: Path, recipe: Recipe, seed: int, out: Path, site: Site
+    ) -> dict[str, Any]:
+        """Train `model` on the composed `rows` (a Parquet file) and write the result to `out`.
+
+        Goes on from what a killed attempt left in `out`.  Returns the training record: updates,
+        tokens, supervised_tokens, epochs, losses, and the audit of each source.
+        """
+
+    def load(self, model: Path, *, site: Site) -> AbstractContextManager[LM]:
+        """Load a model folder for asking."""
+
+
+backends: Shelf[Backend] = Shelf("espalier.backends")
+"""`backends["hf"]` is the backend itself."""
