@@ -1,0 +1,1 @@
+"""The shelf of scorers: one file turns replies into one metric."""

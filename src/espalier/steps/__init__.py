@@ -1,0 +1,1 @@
+"""The steps: compose rows, train, ask, grade."""
