@@ -1,0 +1,221 @@
+"""A finding: one question put to the results table, its answer, and how sure it is.
+
+Analysis makes findings; recommendation and report read them and nothing else.  The fields that
+every finding has are attributes; those of its own kind lie in `facts` under the names below.
+In JSON the two are one flat object.
+
+`facts` of each kind (amounts are rows; intervals are `[low, high]` or null; sizes are in the
+metric's own unit, and a positive difference is a higher number, so that for a loss
+`higher_is_better` is false and less is better):
+
+growth      estimate: gain per doubling, averaged between the smallest and the largest amount.
+            `source`, `origin`, `design` (single | together), `form` (flat | log-linear |
+            saturating power | logistic), `curve` (the form's parameters by name), `points`
+            (list of `Point`), `line` (list of `[amount, score, low, high]` along the curve),
+            `base` (score of the untuned model or null), `chance` (or null),
+            `plateau_at`, `plateau_interval`, `plateau_why`, `gain_per_doubling`,
+            `gain_interval`, `out_of_sample_error` (predicted minus measured at the largest
+            amount, from a fit to the smaller ones; or null)
+size        model is "all".  estimate: gain per doubling of parameters, averaged over the cells
+            that all models have.  `gain_per_doubling`, `models` (`[{model, parameters, score,
+            interval}]`, smallest first), `inversions` (`[{larger, smaller, difference,
+            interval}]`), `cells` (how many)
+mixing      estimate: mixed minus single.  `of` is "difference": `amount` (own rows), `source`,
+            `mixture` (source -> rows), `single`, `mixed` (the two scores), `others` (rows of the
+            other sources).  `of` is "crossover": the estimate and interval are own rows at which
+            the difference changes its sign, null with a `why` where it does not;
+            `differences` (`[[amount, difference, low, high]]`), verdict that of the amounts
+            above the crossing
+factors     estimate: effect of one doubling of the other data at constant ratio.  `amount` and
+            `ratio`: `{effect, interval, share, share_interval, p_adjusted}`, effect per
+            doubling, share of the variance of what mixing does; `cells`
+strategy    estimate: strategy minus `against` at equal amounts.  `strategy`, `k`, `label`
+            ("dmt k=1/16"), `against`, `mixtures` (how many are compared), `score`,
+            `rank` (1 is best), `rank_probability` (of this rank), `of_strategies` (how many are
+            ranked), `differences` (`[{amounts, difference, interval}]`); where several `k` were
+            run, findings of dmt have `best_k`, `best_k_interval`.  Ability "overall" averages
+            the abilities, each in shares of its metric's range, better positive: our own measure
+forgetting  estimate: last stage minus the best earlier one.  `backward_transfer`, `strategy`,
+            `k`, `label`, `amounts` (source -> rows), `stages`, `best_stage`, `scores`
+            (`[[stage, score]]`)
+ood         estimate: rank correlation over cells between an out-of-domain ability and the mean of
+            the in-domain ones.  `cells`, `gains` (`[[in-domain, out-of-domain]]`)
+exchange    estimate: synthetic rows that one human row is worth, one rate for all amounts.
+            `human`, `synthetic` (source names), `rates` (`[{amount, rate, interval, why}]`),
+            `ceiling` (largest score the synthetic curve reaches or null), `ceiling_interval`
+sensitivity model is "all" or a name.  estimate: correlation between predicted and measured gain
+            per doubling, each ability left out once.  `abilities` (`[{ability, complexity,
+            transference, gain, predicted}]`), `definitions` (our own, in words)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypedDict
+
+Interval = tuple[float, float]
+
+VERDICTS: Mapping[str, tuple[str, ...]] = {
+    "growth": ("grows", "plateaus", "resists", "falls", "undecided"),
+    "size": ("grows", "resists", "inverts", "undecided"),
+    "mixing": ("helps", "hurts", "tied", "undecided"),
+    "factors": ("amount", "ratio", "both", "neither", "undecided"),
+    "strategy": ("better", "worse", "tied", "undecided"),
+    "forgetting": ("forgets", "keeps", "improves", "undecided"),
+    "ood": ("follows", "does not follow", "undecided"),
+    "exchange": ("human better", "synthetic better", "tied", "undecided"),
+    "sensitivity": ("predicts", "does not predict", "undecided"),
+}
+"""Every kind in the order of the page, with its verdicts.
+
+`undecided` in mixing, strategy and forgetting is kept for data that give no test at all, such as
+a single seed; a test that finds nothing says `tied` or `keeps`.
+"""
+
+SEEDS = "seeds and items"
+ITEMS_ONLY = "items only"
+SCATTER = "scatter about the curve"
+UNKNOWN = "unknown"
+"""What `noise` may say an interval allows for."""
+
+
+class Point(TypedDict):
+    """One measured amount of a growth curve: the mean over its seeds."""
+
+    amount: int
+    score: float
+    interval: list[float] | None
+    seeds: int
+    scores: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One answer.  `interval` is None where the data give none, and then `why` says so."""
+
+    kind: str
+    ability: str
+    model: str
+    metric: str
+    estimate: float | None
+    interval: Interval | None
+    verdict: str
+    rows: tuple[int | str, ...]
+    """Keys, or row numbers (the first row under the header is 1), it rests on."""
+    why: str = ""
+    suite: str = ""
+    protocol: str = "epochs"
+    higher_is_better: bool = True
+    noise: str = SEEDS
+    """What the interval allows for: `SEEDS`, `ITEMS_ONLY`, `SCATTER` or `UNKNOWN`."""
+    seeds: int = 0
+    """The smallest number of seeds of any cell it rests on."""
+    p: float | None = None
+    """Of the test for no effect, as if it were the only one."""
+    p_adjusted: float | None = None
+    """The same, adjusted for all tests of its family in this table."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return one of the fields of this kind."""
+        return self.facts[name]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as one flat JSON object."""
+        common = {
+            "kind": self.kind,
+            "ability": self.ability,
+            "model": self.model,
+            "metric": self.metric,
+            "suite": self.suite,
+            "protocol": self.protocol,
+            "higher_is_better": self.higher_is_better,
+            "estimate": self.estimate,
+            "interval": self.interval,
+            "verdict": self.verdict,
+            "why": self.why,
+            "noise": self.noise,
+            "seeds": self.seeds,
+            "p": self.p,
+            "p_adjusted": self.p_adjusted,
+        }
+        plain: dict[str, Any] = _plain(common | dict(self.facts) | {"rows": self.rows})
+        return plain
+
+
+ClaimVerdict = Literal["holds", "fails", "undecided", "not tested"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One sentence of a paper, put as a test over findings."""
+
+    id: str
+    text: str
+    verdict: ClaimVerdict
+    because: str
+    findings: tuple[int, ...] = ()
+    """Places in `Findings.findings`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the claim as a JSON object."""
+        return {
+            "id": self.id,
+            "text": self.text,
+            "verdict": self.verdict,
+            "because": self.because,
+            "findings": list(self.findings),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """All that one table bears: findings, claims, and what could not be used."""
+
+    findings: tuple[Finding, ...]
+    claims: tuple[Claim, ...] = ()
+    left_out: tuple[Mapping[str, Any], ...] = ()
+    """`{"what": ..., "why": ..., "rows": [...]}`: rows and questions that gave no finding."""
+
+    def of(self, kind: str, **facts: Any) -> Iterator[Finding]:
+        """Yield the findings of a kind whose attributes or facts have the given values."""
+        for finding in self.findings:
+            if finding.kind == kind and all(
+                (finding.facts[n] if n in finding.facts else getattr(finding, n, None)) == v
+                for n, v in facts.items()
+            ):
+                yield finding
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `{"version": 1, "findings": ..., "claims": ..., "left_out": ...}`."""
+        return {
+            "version": 1,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "claims": [claim.to_dict() for claim in self.claims],
+            "left_out": [_plain(dict(entry)) for entry in self.left_out],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict` as text: the same findings make the same bytes."""
+        return json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def decided(finding: Finding, verdict: str, p_adjusted: float | None) -> Finding:
+    """Return the finding with its verdict, once the tests of its whole family are known."""
+    return replace(finding, verdict=verdict, p_adjusted=p_adjusted)
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON values: tuples as lists, what is not finite as null, numpy's scalars as ours."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
