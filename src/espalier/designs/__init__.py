@@ -1,0 +1,1 @@
+"""The designs: one file, one way to ask for mixtures."""

@@ -1,0 +1,1 @@
+"""The executors: one file, one kind of place where steps run."""

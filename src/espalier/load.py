@@ -1,0 +1,225 @@
+"""Read a study file: YAML, `extends:` and overrides in; a checked `Study`, or one clear line, out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from espalier.errors import SpecError, choices
+from espalier.study import Study
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def shipped() -> dict[str, Path]:
+    """Return the studies that come with Espalier, by name."""
+    installed = Path(str(files("espalier"))) / "studies"
+    folder = installed if installed.is_dir() else Path(__file__).parents[2] / "studies"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find(name: str) -> Path:
+    """Return the study file that `name` means: a path, or the name of a shipped study."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise SpecError(f"{name} is a folder; name a study file in it")
+    if name in shipped():
+        return shipped()[name]
+    if path.suffix in SUFFIXES or "/" in name:
+        raise SpecError(f"{name}: no such file; `espalier init {path.stem}` writes a study to edit")
+    raise SpecError(f"{name}: neither a file nor a shipped study; {choices(name, shipped())}")
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Study:
+    """Read the study at `path`, with `train.learning_rate=1e-4`-like overrides on top.
+
+    Relative paths in the file start from the file's own folder; those given as overrides, from
+    the folder the command runs in, as a shell user expects.
+    """
+    given = _read(path, ())
+    for override in overrides:
+        _override(given, override)
+    if "root" in given:
+        raise SpecError(f"{path}: root: no such field; sources start from `data:`")
+    return check(given, str(path), root=path.parent)
+
+
+def check(given: Mapping[str, Any], where: str, *, root: Path) -> Study:
+    """Return the study `given` describes, or refuse it in one line that begins with `where`."""
+    try:
+        return Study.model_validate({**given, "root": str(root.resolve())})
+    except ValidationError as error:
+        raise SpecError(f"{where}: {explain(error, Study)}") from None
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return the first mistake in one line: where, what, and what else there is."""
+    errors = error.errors(include_url=False)
+    first = errors[0]
+    location = [part for part in first["loc"] if not str(part).startswith("function-")]
+    where = _dotted(location)
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        known = _fields(model, location[:-1])
+        return f"{where}: no such field; {choices(str(location[-1]), known)}{more}"
+    if first["type"] == "missing":
+        return f"{where}: is missing; every {_noun(location)} needs it{more}"
+    if first["type"] not in ("value_error", "assertion_error"):
+        message = f"{message[0].lower()}{message[1:]}, not {_short(first['input'])}"
+    return f"{where}: {message}{more}" if where else f"{message}{more}"
+
+
+def _noun(location: Sequence[Any]) -> str:
+    """Return what the innermost list of a location holds, in the singular."""
+    lists = [str(part) for part in location[:-1] if isinstance(part, str)]
+    names = {"abilities": "ability", "strategies": "strategy"}
+    return names.get(lists[-1], lists[-1].removesuffix("s")) if lists else "study"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _dotted(location: Iterable[Any]) -> str:
+    text = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in location)
+    return text.lstrip(".")
+
+
+def _fields(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
+    """Return the fields known at `location` inside `model`."""
+    from typing import get_args
+
+    def inner(annotation: Any) -> type[BaseModel] | None:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            return annotation
+        return next((m for a in get_args(annotation) if (m := inner(a)) is not None), None)
+
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:
+            model = inner(model.model_fields[part].annotation) or model
+    return [name for name in model.model_fields if name != "root"]
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """Read one YAML file, and beneath it the file it extends."""
+    if path.resolve() in seen:
+        raise SpecError(f"{path}: extends itself: {' -> '.join(str(p.name) for p in seen)}")
+    given = parse(path)
+    parent = given.pop("extends", None)
+    if parent is None:
+        return given
+    if not isinstance(parent, str):
+        raise SpecError(f"{path}: extends: give one file name, not {_short(parent)}")
+    base = shipped().get(parent) or path.parent / parent
+    if not base.is_file():
+        raise SpecError(f"{path}: extends: no file {base}; {choices(parent, shipped())}")
+    below = _read(base, (*seen, path.resolve()))
+    if base.parent.resolve() != path.parent.resolve():
+        _rebase(below, base.parent)
+    return _merge(below, given)
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    try:
+        given = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise SpecError(f"{path}: {_yaml_mistake(error)}") from None
+    except RecursionError:
+        raise SpecError(f"{path}: nested too deeply to be a study file") from None
+    if not isinstance(given, dict):
+        kind = "is empty" if given is None else f"holds a {type(given).__name__}"
+        raise SpecError(f"{path}: {kind}; a study file is a mapping that begins with `name:`")
+    return given
+
+
+def _yaml_mistake(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    problem = getattr(error, "problem", None) or str(error)
+    return f"{line}{' '.join(problem.split())}"
+
+
+def _rebase(given: dict[str, Any], folder: Path) -> None:
+    """Make the paths of a file in another folder absolute, so that they stay true."""
+    for shelf in ("sources", "models"):
+        for entry in given.get(shelf) or ():
+            path = entry.get("path") if isinstance(entry, dict) else None
+            if isinstance(path, str) and (folder / path).exists():
+                entry["path"] = str((folder / path).resolve())
+    if isinstance(given.get("data"), str):
+        given["data"] = str((folder / given["data"]).resolve())
+
+
+def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `above` over `below`: mappings are merged, everything else is replaced."""
+    for name, value in above.items():
+        if isinstance(value, Mapping) and isinstance(below.get(name), dict):
+            below[name] = _merge(below[name], value)
+        else:
+            below[name] = value
+    return below
+
+
+def _override(given: dict[str, Any], override: str) -> None:
+    """Set one dotted name, as `train.learning_rate=1e-4` or `sources[0].path=rows.jsonl`."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    name, equals, text = override.partition("=")
+    if not equals or not name:
+        raise SpecError(f"'{override}': an override is NAME=VALUE, as train.learning_rate=1e-4")
+    try:
+        value = YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        raise SpecError(f"'{override}': the value is not YAML; put it in quotes") from None
+    parts = [p for p in re.split(r"[.\[\]]+", name) if p]
+    if isinstance(value, str) and parts[-1] in ("data", "path") and Path(value).exists():
+        value = str(Path(value).resolve())
+    here: Any = given
+    for part in parts[:-1]:
+        here = _inside(here, part, override)
+    last = parts[-1]
+    if isinstance(here, list):
+        here[_index(here, last, override)] = value
+    elif isinstance(here, dict):
+        here[last] = value
+    else:
+        raise SpecError(f"'{override}': {'.'.join(parts[:-1])} has no parts to set")
+
+
+def _inside(here: Any, part: str, override: str) -> Any:
+    if isinstance(here, list):
+        return here[_index(here, part, override)]
+    if isinstance(here, dict):
+        if here.get(part) is None:
+            here[part] = {}
+        return here[part]
+    raise SpecError(f"'{override}': '{part}' lies inside a plain value")
+
+
+def _index(entries: list[Any], part: str, override: str) -> int:
+    """Find an entry by its number or by its name."""
+    names = [e.get("name") if isinstance(e, dict) else e for e in entries]
+    if part in names:
+        return names.index(part)
+    if part.isdigit() and int(part) < len(entries):
+        return int(part)
+    known = [str(n) for n in names if n is not None]
+    raise SpecError(f"'{override}': no entry '{part}'; {choices(part, known)}")

@@ -1,0 +1,419 @@
+"""The study file: what a user asks, checked word by word before anything is read or run.
+
+    studies/x.yaml --load--> Study --cells--> one Cell per combination of the factors
+
+A study is the product of models, designs (which mixtures), strategies (in which stages) and
+seeds.  Nothing here opens a source or a model; `plan.py` does, and gives `cells` the two things it
+must know of them: which sources there are, and how many rows an amount is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, cached_property
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_type_hints
+
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from espalier.ability import abilities
+from espalier.backend import backends
+from espalier.design import UNITS, Amount, amounts, designs, read_amount
+from espalier.errors import SpecError, choices
+from espalier.mixture import Mixture
+from espalier.recipe import Recipe
+from espalier.source import Source
+from espalier.spec import Share, Spec
+from espalier.strategy import strategies
+
+Name = Annotated[str, Field(pattern=r"^[\w.+-]+$", description="letters, digits and . _ + -")]
+
+
+class Model(Spec):
+    """A base model: a local folder, a Hugging Face hub id, or `tunnel:NAME`."""
+
+    name: Name
+    path: str = Field(exclude=True, description="folder, hub id, or tunnel:NAME")
+    revision: str | None = Field(None, description="of a hub id: a commit, tag or branch")
+
+
+class Named(Spec):
+    """A shelf's item by name with its options, as `{name: dmt, general: chat, k: [1/16, 1/4]}`."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return what was given beside the declared fields."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class DesignUse(Named):
+    """A design with its amounts, and the strategies its mixtures are trained by."""
+
+    strategies: tuple[str, ...] = Field((), description="names; default: all of the study's")
+    models: tuple[str, ...] = Field((), description="names; default: all of the study's")
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in designs:
+            raise ValueError(f"no design '{name}'; {choices(name, designs)}")
+        return name
+
+
+class StrategyUse(Named):
+    """A strategy with its options; a list of values is a sweep."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in strategies:
+            raise ValueError(f"no strategy '{name}'; {choices(name, strategies)}")
+        return name
+
+
+class AbilityUse(Named):
+    """What is measured: an ability from the shelf under a name of the user's choice."""
+
+    name: Name
+    use: str = Field(description="the shelf's name; `tunnel:math` means {use: tunnel, task: math}")
+    role: Literal["in", "out"] | None = Field(None, description="in- or out-of-domain")
+
+    @field_validator("use")
+    @classmethod
+    def _known(cls, use: str) -> str:
+        if use not in abilities:
+            raise ValueError(f"no ability '{use}'; {choices(use, abilities)}")
+        return use
+
+
+class Seeds(Spec):
+    """Replicates.  A plain list pairs the two: seed 1 draws other rows *and* trains otherwise."""
+
+    training: tuple[int, ...] = (0,)
+    data: tuple[int, ...] = (0,)
+    paired: bool = False
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        for kind in ("training", "data"):
+            given = getattr(self, kind)
+            if not given or len(set(given)) < len(given) or min(given) < 0:
+                raise ValueError(f"{kind}: give one or more different seeds, 0 or larger")
+        return self
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Return (data seed, training seed) of every replicate."""
+        if self.paired:
+            return [(seed, seed) for seed in self.training]
+        return list(product(self.data, self.training))
+
+
+def _short_model(value: Any) -> Any:
+    """Read `Qwen/Qwen3-0.6B` as {name: Qwen3-0.6B, path: Qwen/Qwen3-0.6B}."""
+    if isinstance(value, str):
+        return {"name": value.replace(":", "/").rstrip("/").rpartition("/")[2], "path": value}
+    return value
+
+
+def _short_named(value: Any) -> Any:
+    """Read `multitask` as {name: multitask}."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _short_ability(value: Any) -> Any:
+    """Read `tunnel:math` as {name: math, use: tunnel, task: math}, `gsm8k` as {use: gsm8k}."""
+    value = {"use": value} if isinstance(value, str) else value
+    if not isinstance(value, Mapping):
+        return value
+    use, _, task = str(value.get("use", value.get("name", ""))).partition(":")
+    task_given = {"task": task} if task else {}
+    return {"name": task or use} | dict(value) | {"use": use} | task_given
+
+
+def _short_seeds(value: Any) -> Any:
+    """Read `[0, 1]` as paired seeds and `3` as seeds 0, 1, 2."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = list(range(value))
+    if isinstance(value, list | tuple):
+        return {"training": list(value), "data": list(value), "paired": True}
+    return value
+
+
+class Study(Spec):
+    """A study: factors, what is measured, and how each stage is trained."""
+
+    name: Name
+    question: str = ""
+    data: str | None = Field(
+        None, exclude=True, description="folder that relative paths of sources start from"
+    )
+    models: tuple[Annotated[Model, BeforeValidator(_short_model)], ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1)
+    designs: tuple[Annotated[DesignUse, BeforeValidator(_short_named)], ...] = Field(min_length=1)
+    strategies: tuple[Annotated[StrategyUse, BeforeValidator(_short_named)], ...] = Field(
+        (StrategyUse(name="multitask"),), min_length=1
+    )
+    seeds: Annotated[Seeds, BeforeValidator(_short_seeds)] = Seeds()
+    abilities: tuple[Annotated[AbilityUse, BeforeValidator(_short_ability)], ...] = Field(
+        min_length=1
+    )
+    train: Recipe = Recipe()
+    stages: tuple[dict[str, Any], ...] = Field(
+        (), description="per stage of a cell: what differs from `train`"
+    )
+    measure: Literal["last", "every_stage"] = "last"
+    base: bool = Field(True, description="also measure every model untuned")
+    backend: str = "hf"
+
+    root: str = Field(".", exclude=True, json_schema_extra={"readOnly": True})
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for shelf in ("models", "sources", "abilities"):
+            names = [entry.name for entry in getattr(self, shelf)]
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"{shelf}: two are called '{twice[0]}'; names must differ")
+        strategy_names = {use.name for use in self.strategies} | {"multitask"}
+        for i, use in enumerate(self.designs):
+            for name in use.strategies:
+                if name not in strategy_names:
+                    where = f"designs[{i}].strategies"
+                    raise ValueError(f"{where}: no '{name}'; {choices(name, strategy_names)}")
+            for name in use.models:
+                if name not in {m.name for m in self.models}:
+                    known = choices(name, (m.name for m in self.models))
+                    raise ValueError(f"designs[{i}].models: no '{name}'; {known}")
+        if self.backend not in backends:
+            raise ValueError(f"backend: no '{self.backend}'; {choices(self.backend, backends)}")
+        _ = self.recipes, self._design_options, self._strategy_options
+        return self
+
+    @cached_property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """Return the recipe of every stage that has its own."""
+        return tuple(_overlay(self.train, o, f"stages[{i}]") for i, o in enumerate(self.stages))
+
+    def recipe(self, stage: int) -> Recipe:
+        """Return the recipe of the stage with this number, counted from 1."""
+        return self.recipes[stage - 1] if stage <= len(self.recipes) else self.train
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """Return the sources' names in the order of the file."""
+        return tuple(source.name for source in self.sources)
+
+    @cached_property
+    def _design_options(self) -> tuple[dict[str, Any], ...]:
+        return tuple(
+            _design_options(use, self.source_names, f"designs[{i}]")
+            for i, use in enumerate(self.designs)
+        )
+
+    @cached_property
+    def _strategy_options(self) -> tuple[tuple[StrategyUse, dict[str, Any]], ...]:
+        """Return every strategy with one set of options, sweeps spread out."""
+        return tuple(
+            (use, options)
+            for i, use in enumerate(self.strategies)
+            for options in _sweep(use, self.source_names, f"strategies[{i}]")
+        )
+
+    def cells(self, count: Callable[[Model, int, str, Amount], int]) -> list[Cell]:
+        """Return every distinct cell.
+
+        `count(model, data_seed, source, amount)` says how many rows an amount is.  A cell that
+        several designs ask for is one cell with several labels.
+        """
+        found: dict[tuple[Any, ...], Cell] = {}
+        for model, (data_seed, seed) in product(self.models, self.seeds.pairs):
+            for use, options in zip(self.designs, self._design_options, strict=True):
+                if use.models and model.name not in use.models:
+                    continue
+
+                def rows(
+                    source: str, amount: Amount, model: Model = model, data_seed: int = data_seed
+                ) -> int:
+                    return count(model, data_seed, source, amount)
+
+                for label, mixture in designs[use.name](self.source_names, rows, **options):
+                    for name, chosen, stages in self._staged(mixture, use):
+                        where = (model.name, mixture, name, _frozen(chosen), seed, data_seed)
+                        if where in found:
+                            found[where] = found[where].asked_by(label)
+                        else:
+                            found[where] = Cell(
+                                model=model,
+                                mixture=mixture,
+                                strategy=name,
+                                options=chosen,
+                                stages=stages,
+                                seed=seed,
+                                data_seed=data_seed,
+                                designs=(label,),
+                            )
+        return list(found.values())
+
+    def _staged(
+        self, mixture: Mixture, use: DesignUse
+    ) -> Iterator[tuple[str, dict[str, Any], tuple[Mixture, ...]]]:
+        """Yield the strategies a mixture is trained by.
+
+        A mixture of one source has one order, so it is trained once, in one stage.
+        """
+        if len(mixture) == 1:
+            yield "multitask", {}, (mixture,)
+            return
+        for strategy, options in self._strategy_options:
+            if use.strategies and strategy.name not in use.strategies:
+                continue
+            for name, value in options.items():
+                if isinstance(value, str) and value not in mixture:
+                    raise SpecError(
+                        f"strategy {strategy.name}: {name} is '{value}', which the design "
+                        f"'{use.name}' does not mix; its sources are {', '.join(mixture)}. "
+                        "Name the design's own `strategies:` to leave this one out"
+                    )
+            try:
+                stages = strategies[strategy.name](mixture, **options)
+            except SpecError as error:
+                raise SpecError(f"strategy {strategy.name}, design {use.name}: {error}") from None
+            yield strategy.name, options, tuple(stage for stage in stages if stage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One combination of the factors: what is trained, how, and under which seeds."""
+
+    model: Model
+    mixture: Mixture
+    strategy: str
+    options: Mapping[str, Any]
+    stages: tuple[Mixture, ...]
+    seed: int
+    data_seed: int
+    designs: tuple[str, ...]
+
+    @property
+    def k(self) -> float | None:
+        """Return DMT's replayed share, where the strategy has one."""
+        k = self.options.get("k")
+        return None if k is None else float(k)
+
+    def asked_by(self, label: str) -> Cell:
+        """Return the cell with one more design that asks for it."""
+        if label in self.designs:
+            return self
+        return Cell(**(self.__dict__ | {"designs": (*self.designs, label)}))
+
+
+def _frozen(options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(options.items()))
+
+
+def _overlay(recipe: Recipe, changes: Mapping[str, Any], where: str) -> Recipe:
+    """Return `recipe` with `changes`; giving one kind of length takes the other's place."""
+    given = recipe.model_dump(exclude_unset=True)
+    if "updates" in changes:
+        given = {k: v for k, v in given.items() if k not in ("epochs", "min_updates")}
+    if "epochs" in changes:
+        given.pop("updates", None)
+    unknown = [name for name in changes if name not in Recipe.model_fields]
+    if unknown:
+        raise ValueError(
+            f"{where}: no field '{unknown[0]}'; {choices(unknown[0], Recipe.model_fields)}"
+        )
+    return Recipe.model_validate(given | dict(changes))
+
+
+def _design_options(use: DesignUse, sources: Sequence[str], where: str) -> dict[str, Any]:
+    """Check a design's options against its signature and the sources, and read its amounts."""
+    takes = set(inspect.signature(designs[use.name]).parameters) - {"sources", "count", "amounts"}
+    given = use.options
+    allowed = takes | set(UNITS)
+    if unknown := [name for name in given if name not in allowed]:
+        raise ValueError(f"{where}: no option '{unknown[0]}'; {choices(unknown[0], allowed)}")
+    options: dict[str, Any] = {"amounts": tuple(amounts(given, where))}
+    if "of" in given:
+        of = [given["of"]] if isinstance(given["of"], str) else list(given["of"])
+        options["of"] = tuple(_source(name, sources, f"{where}.of") for name in of)
+    if "fixed" in given:
+        if not isinstance(given["fixed"], Mapping):
+            raise ValueError(f"{where}.fixed: write it as {{SOURCE: {{rows: 64}}}}")
+        options["fixed"] = {
+            _source(name, sources, f"{where}.fixed"): read_amount(
+                amount if isinstance(amount, Mapping) else {}, f"{where}.fixed.{name}"
+            )
+            for name, amount in given["fixed"].items()
+        }
+    for name, parameter in inspect.signature(designs[use.name]).parameters.items():
+        if parameter.default is parameter.empty and name in takes and name not in options:
+            raise ValueError(f"{where}: design '{use.name}' needs `{name}`")
+    if both := set(options.get("of", ())) & set(options.get("fixed", ())):
+        raise ValueError(f"{where}: '{min(both)}' is both varied and fixed; keep it on one side")
+    return options
+
+
+def _source(name: Any, sources: Sequence[str], where: str) -> str:
+    if name not in sources:
+        raise ValueError(f"{where}: no source '{name}'; {choices(str(name), sources)}")
+    return str(name)
+
+
+@cache
+def _hints(name: str) -> dict[str, Any]:
+    hints = get_type_hints(strategies[name])
+    return {k: v for k, v in hints.items() if k not in ("mixture", "return")}
+
+
+def _sweep(use: StrategyUse, sources: Sequence[str], where: str) -> list[dict[str, Any]]:
+    """Check a strategy's options and spread its lists into one set of options each."""
+    hints = _hints(use.name)
+    if unknown := [name for name in use.options if name not in hints]:
+        raise ValueError(f"{where}: no option '{unknown[0]}'; {choices(unknown[0], hints)}")
+    if missing := [name for name in hints if name not in use.options]:
+        raise ValueError(f"{where}: strategy '{use.name}' needs `{missing[0]}`")
+    values: dict[str, list[Any]] = {}
+    for name, hint in hints.items():
+        given = use.options[name]
+        at = f"{where}.{name}"
+        if hint is Fraction:
+            several = given if isinstance(given, list | tuple) else [given]
+            values[name] = [_share(value, at) for value in several]
+        elif hint is str:
+            several = given if isinstance(given, list | tuple) else [given]
+            values[name] = [_source(value, sources, at) for value in several]
+        else:  # an order: one list, or several of them
+            if not isinstance(given, list | tuple) or not given:
+                raise ValueError(f"{at}: give a list of sources")
+            orders = given if isinstance(given[0], list | tuple) else [given]
+            values[name] = [tuple(_source(v, sources, at) for v in order) for order in orders]
+            if any(len(set(order)) < len(order) for order in values[name]):
+                raise ValueError(f"{at}: a source is named twice")
+    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+
+
+class _ShareValue(Spec):
+    value: Share
+
+
+def _share(value: Any, where: str) -> Fraction:
+    try:
+        share = _ShareValue(value=value).value
+    except ValueError:
+        raise ValueError(f"{where}: '{value}' is no share; write 0.25 or 1/4") from None
+    if not 0 <= share <= 1:
+        raise ValueError(f"{where}: {value} lies outside 0 to 1")
+    return share
+
+
+def root_of(study: Study) -> Path:
+    """Return the folder that relative paths of sources start from."""
+    return Path(study.root, study.data) if study.data else Path(study.root)
