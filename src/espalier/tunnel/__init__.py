@@ -1,0 +1,120 @@
+"""The wind tunnel: a procedural world with its tasks and tiny base models.
+
+Whole studies of how abilities grow run here in minutes, with no network, and every number is
+truly measured.  Each row depends on (world, task, construction, seed, index) alone, and a prompt
+belongs to training or to measuring by its own hash, so the two never meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import count, islice
+from pathlib import Path
+from typing import Any, Literal
+from zlib import crc32
+
+from espalier.ability import Item, Message
+from espalier.errors import MissingError, SpecError, choices
+from espalier.tunnel.task import CONSTRUCTIONS, Question, Task
+from espalier.tunnel.task import tasks as _tasks  # the folder `tasks` takes the plain name
+from espalier.tunnel.world import World
+
+Split = Literal["train", "valid", "test"]
+
+_SPLITS: tuple[Split, ...] = ("test", "valid", *8 * ("train",))
+_BASES = Path(__file__).parent / "bases"
+
+
+def rows(
+    task: str,
+    *,
+    rows: int,
+    construction: str = "human",
+    seed: int = 0,
+    world: World | None = None,
+) -> list[tuple[Message, ...]]:
+    """Return the first `rows` training rows of a task; fewer are always the beginning of more."""
+    if not _tasks[task].trained:
+        others = choices(task, (name for name, other in _tasks.items() if other.trained))
+        raise SpecError(f"'{task}' is only measured and has no training rows; {others}")
+    world = world or World()
+    drawn = _draw(task, construction=construction, split="train", seed=seed, world=world)
+    return [
+        (
+            Message(role="user", content=question.prompt),
+            Message(role="assistant", content=question.reply),
+        )
+        for question in islice(drawn, rows)
+    ]
+
+
+def items(
+    task: str,
+    *,
+    items: int = 200,
+    split: Literal["valid", "test"] = "test",
+    seed: int = 0,
+    world: World | None = None,
+) -> list[Item]:
+    """Return the first `items` different items of a task, none of which is a training prompt."""
+    world = world or World()
+    drawn = _draw(task, construction="human", split=split, seed=seed, world=world)
+    judged = _judged(_tasks[task], world, _distinct(drawn))
+    return [
+        Item(
+            id=f"{task}/{split}/{number}",
+            prompt=(Message(role="user", content=question.prompt),),
+            target=question.reply,
+            chance=question.chance,
+            cluster=question.cluster,
+            facts={**question.facts, **facts},
+        )
+        for number, (question, facts) in enumerate(islice(judged, items))
+    ]
+
+
+def base_folder(name: str) -> Path:
+    """Return the folder of a shipped base: an ordinary Hugging Face model folder."""
+    known = [folder.name for folder in _BASES.iterdir() if (folder / "config.json").exists()]
+    if name not in known:
+        raise MissingError(f"no base '{name}' in the tunnel; {choices(name, known)}")
+    return _BASES / name
+
+
+def split_of(prompt: str) -> Split:
+    """Return the split a prompt belongs to, in every task, construction, seed and world."""
+    return _SPLITS[crc32(prompt.encode()) % len(_SPLITS)]
+
+
+def _draw(
+    task: str, *, construction: str, split: Split, seed: int, world: World
+) -> Iterator[Question]:
+    """Yield questions of one split without end, each from a generator of its own."""
+    if construction not in CONSTRUCTIONS:
+        others = choices(construction, CONSTRUCTIONS)
+        raise SpecError(f"no construction '{construction}'; {others}")
+    ask, how = _tasks[task].ask, CONSTRUCTIONS[construction]
+    for index in count():
+        random = world.random(task, construction, split, seed, index)
+        question = ask(world, random, how)
+        while split_of(question.prompt) != split:
+            question = ask(world, random, how)
+        yield question
+
+
+def _distinct(questions: Iterator[Question]) -> Iterator[Question]:
+    seen: set[str] = set()
+    for question in questions:
+        if question.prompt not in seen:
+            seen.add(question.prompt)
+            yield question
+
+
+def _judged(
+    task: Task, world: World, questions: Iterator[Question]
+) -> Iterator[tuple[Question, Mapping[str, Any]]]:
+    """Yield the questions whose replies can be judged, with what judging needs."""
+    for question in questions:
+        facts = task.judge(world, question) if task.judge else {}
+        if facts is not None:
+            yield question, facts

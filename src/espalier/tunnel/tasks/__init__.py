@@ -1,0 +1,1 @@
+"""The tunnel's tasks, one a file."""
