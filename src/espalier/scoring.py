@@ -1,0 +1,233 @@
+"""Grading: replies become graded rows, and graded rows become one number with its error.
+
+Grading needs no model.  A study grades what its `Answer` steps kept; `score_replies` grades replies
+that were made elsewhere.  An item that cannot be graded is unscored: it is counted and left out of
+the mean, never taken for zero.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, ValidationError, validate_call
+
+from espalier.ability import Ability, Grade, Item, Prompt, Reply, Scorer, Use, abilities, scorers
+from espalier.errors import DataError, SpecError, choices
+from espalier.records import BadRow, records
+
+GradedRow = dict[str, Any]
+"""item, prompt, reply, target, extracted, score (None: unscored), chance, cluster, reason."""
+
+
+def make_ability(use: str, options: Mapping[str, Any]) -> Ability:
+    """Return the shelf's ability with these options, or refuse them in one line."""
+    ability: Ability = _called(f"ability {use}", abilities[use], options)
+    ids = [item.id for item in ability.items]
+    if not ids:
+        raise DataError(f"ability {use}: there are no items to ask")
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise DataError(f"ability {use}: two items are called '{twice}'")
+    return ability
+
+
+def make_scorer(use: Use) -> Scorer:
+    """Return the shelf's scorer with its options, or refuse them in one line."""
+    scorer: Scorer = _called(f"scorer {use.scorer}", scorers[use.scorer], use.options)
+    return scorer
+
+
+def grade(item: Item, reply: Reply | None, scorer: Scorer) -> GradedRow:
+    """Grade one reply; `None` is a reply that was never made."""
+    given = Grade(score=None, reason="no reply") if reply is None else scorer.grade(item, reply)
+    if given.score is not None and not math.isfinite(given.score):
+        given = replace(given, score=None, reason=f"the score is {given.score}")
+    return {
+        "item": item.id,
+        "prompt": prompt_text(item.prompt),
+        "reply": reply.text if reply else None,
+        "target": item.target,
+        "extracted": given.extracted,
+        "score": given.score,
+        "chance": item.chance,
+        "cluster": item.cluster,
+        "reason": given.reason,
+    }
+
+
+def summary(rows: Sequence[GradedRow], scorer: Scorer) -> dict[str, Any]:
+    """Return the mean score of graded rows with its standard error, in the table's words."""
+    scored = [row for row in rows if row["score"] is not None]
+    chances = [row["chance"] for row in scored]
+    return {
+        "metric": scorer.metric,
+        "score": _mean([row["score"] for row in scored]),
+        "stderr": _stderr(scored),
+        "n": len(scored),
+        "unscored": len(rows) - len(scored),
+        "chance": None if None in chances else _mean(chances),
+        "higher_is_better": scorer.higher_is_better,
+    }
+
+
+def prompt_text(prompt: Prompt) -> str:
+    """Return a prompt as text: raw text as it is, a conversation as JSON."""
+    return prompt if isinstance(prompt, str) else json.dumps(prompt, ensure_ascii=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graded:
+    """Replies made elsewhere, graded."""
+
+    rows: Mapping[str, list[GradedRow]]
+    """Metric -> one graded row for each item, in the ability's order."""
+    summaries: tuple[dict[str, Any], ...]
+    left_out: tuple[BadRow, ...]
+    """Rows of the file that answer no item, or one that already has its reply."""
+    missing: tuple[str, ...]
+    """Items without a reply; they are unscored."""
+    not_graded: tuple[str, ...]
+    """Metrics that need a model's likelihoods, so that replies alone cannot be graded."""
+
+    def write(self, out: Path) -> None:
+        """Write the graded rows as JSON lines, each with its metric."""
+        lines = (
+            json.dumps({"metric": metric} | row, ensure_ascii=False)
+            for metric, rows in self.rows.items()
+            for row in rows
+        )
+        out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def score_replies(ability: Ability, replies: Path) -> Graded:
+    """Grade a file of replies to the items of `ability`, with no model at hand.
+
+    Each row has `reply` and says what it answers: `item` (or `id`), or else the text of the
+    `question` (or `prompt`).  Raises `DataError` where no row answers any item.
+    """
+    made = [(use, make_scorer(use)) for use in ability.scorers]
+    graders = [scorer for _, scorer in made if scorer.asks == "generate"]
+    if not graders:
+        raise DataError(f"ability {ability.name} is measured by likelihoods, not by replies")
+    found, left_out = _match(ability, replies)
+    if not found:
+        first = f"; {left_out[0]}" if left_out else ""
+        raise DataError(
+            f"{replies}: no row answers an item of {ability.name}{first}; its items are called "
+            f"like '{ability.items[0].id}'"
+        )
+    rows = {
+        scorer.metric: [grade(item, found.get(item.id), scorer) for item in ability.items]
+        for scorer in graders
+    }
+    return Graded(
+        rows=rows,
+        summaries=tuple(summary(rows[scorer.metric], scorer) for scorer in graders),
+        left_out=tuple(left_out),
+        missing=tuple(item.id for item in ability.items if item.id not in found),
+        not_graded=tuple(scorer.metric for _, scorer in made if scorer.asks != "generate"),
+    )
+
+
+def _match(ability: Ability, file: Path) -> tuple[dict[str, Reply], list[BadRow]]:
+    """Return the first reply to each item, and the rows that are none."""
+    asked = defaultdict(list)
+    for item in ability.items:
+        asked[_squeezed(_question(item.prompt))].append(item.id)
+    known = {item.id for item in ability.items}
+    found: dict[str, Reply] = {}
+    left_out = []
+    for line, record in records(file):
+        try:
+            name, reply = _reply(record, known, asked)
+            if name in found:
+                raise DataError(f"a second reply to '{name}'; the first one counts")
+            found[name] = reply
+        except DataError as error:
+            left_out.append(BadRow(file=str(file), line=line, why=str(error)))
+    return found, left_out
+
+
+def _reply(
+    record: Mapping[str, Any] | str, known: set[str], asked: Mapping[str, list[str]]
+) -> tuple[str, Reply]:
+    """Return what a row answers and its reply, or raise `DataError` with the reason."""
+    if isinstance(record, str):
+        raise DataError(record)
+    if not isinstance(record.get("reply"), str):
+        raise DataError("no text under 'reply'")
+    reply = Reply(text=record["reply"])
+    for column in ("item", "id"):
+        if column in record:
+            if str(record[column]) not in known:
+                raise DataError(f"no item '{record[column]}'")
+            return str(record[column]), reply
+    for column in ("question", "prompt"):
+        if isinstance(record.get(column), str):
+            names = asked.get(_squeezed(record[column]), [])
+            if len(names) != 1:
+                raise DataError(f"the {column} is that of {len(names)} items; name the `item`")
+            return names[0], reply
+    raise DataError("it does not say what it answers; give `item`, or the `question`'s text")
+
+
+def _question(prompt: Prompt) -> str:
+    return prompt if isinstance(prompt, str) else prompt[-1]["content"]
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def _stderr(rows: Sequence[GradedRow]) -> float | None:
+    """Return the standard error of the mean score, robust to clusters where there are any.
+
+    Items of one cluster (a passage, a conversation) err together, so it is their sums that vary
+    independently (Miller 2024, arXiv 2411.00640, section 2.2, with the usual G / (G - 1)).  Shares
+    of right and wrong items without clusters follow the results table: sqrt(p (1 - p) / n), which
+    is 0 where all are right or all are wrong; an interval needs more care there (Wilson's).
+    """
+    scores, n = [row["score"] for row in rows], len(rows)
+    mean = _mean(scores)
+    if mean is None:
+        return None
+    if all(row["cluster"] is None for row in rows) and set(scores) <= {0.0, 1.0}:
+        return math.sqrt(mean * (1 - mean) / n)
+    sums: dict[Any, float] = defaultdict(float)
+    for number, row in enumerate(rows):
+        alone = ("", number)
+        sums[alone if row["cluster"] is None else row["cluster"]] += row["score"] - mean
+    groups = len(sums)
+    if groups < 2:
+        return None
+    return math.sqrt(groups / (groups - 1) * math.fsum(s * s for s in sums.values())) / n
+
+
+def _called(what: str, factory: Any, options: Mapping[str, Any]) -> Any:
+    """Call a shelf's factory with a user's options, checked against its signature."""
+    checked = validate_call(config=ConfigDict(arbitrary_types_allowed=True))(factory)
+    try:
+        return checked(**options)
+    except ValidationError as error:
+        raise SpecError(f"{what}: {_refusal(error, factory)}") from None
+
+
+def _refusal(error: ValidationError, factory: Any) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "unexpected_keyword_argument":
+        known: Iterable[str] = factory.__annotations__.keys() - {"return"}
+        return f"no option '{name}'; {choices(name, known)}"
+    if first["type"] == "missing_keyword_only_argument":
+        return f"the option '{name}' is missing"
+    return f"{name}: {first['msg']}"
