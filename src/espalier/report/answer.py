@@ -1,0 +1,229 @@
+"""The answer in three sentences and its certainty, said by the findings and by nothing else.
+
+Growth, mixing, order: one sentence each, about the largest model, naming amounts and effects with
+their intervals.  What was not measured, and what the data do not decide, is said too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from espalier.report.lookup import is_of, unit
+from espalier.report.view import Measure, View
+from espalier.report.words import Words
+
+Finding = Mapping[str, Any]
+
+EFFECTS = frozenset(
+    "grows plateaus falls inverts helps hurts amount ratio both better worse forgets improves "
+    "follows predicts".split()
+) | {"human better", "synthetic better"}
+"""Verdicts that say something is there; `undecided` apart, the others say that nothing shows."""
+
+
+def answer(view: View, findings: Sequence[Finding], words: Words) -> tuple[str, ...]:
+    """Return the three sentences."""
+    told = _headline(view, findings)
+    return (
+        _growth(view, [f for f in told if f["kind"] == "growth"], words),
+        _mixing(view, [f for f in told if f["kind"] == "mixing"], words),
+        _order(view, [f for f in told if f["kind"] in ("strategy", "forgetting")], words),
+    )
+
+
+def certainty(findings: Sequence[Finding], words: Words) -> tuple[str, ...]:
+    """Say how many tests were made, what they rest on, and what they allow for."""
+    if not findings:
+        return (words("answer.certainty.none"),)
+    effect = sum(f["verdict"] in EFFECTS for f in findings)
+    unsure = sum(f["verdict"] == "undecided" for f in findings)
+    said = [
+        words(
+            "answer.certainty",
+            total=len(findings),
+            effect=effect,
+            none=len(findings) - effect - unsure,
+            open=unsure,
+        ),
+        words("answer.certainty.method"),
+    ]
+    if lone := sum(f.get("noise") == "items only" for f in findings):
+        said.append(words("answer.certainty.one", n=lone))
+    elif seeds := min((f["seeds"] for f in findings if f.get("seeds")), default=0):
+        said.append(words("answer.certainty.seeds", seeds=seeds))
+    if any(f.get("p_adjusted") is not None for f in findings):
+        said.append(words("answer.certainty.adjusted"))
+    return tuple(said)
+
+
+def _headline(view: View, findings: Sequence[Finding]) -> list[Finding]:
+    """Keep each in-domain ability's first metric, and what is about all abilities."""
+    first: dict[str, Measure] = {}
+    for measure in view.measures:
+        if measure.role == "in":
+            first.setdefault(measure.ability, measure)
+    return [
+        f
+        for f in findings
+        if f["ability"] == "overall" or (f["ability"] in first and is_of(f, first[f["ability"]]))
+    ]
+
+
+def _lead(view: View, findings: Sequence[Finding]) -> str:
+    """Return the largest model the findings speak of."""
+    return next((m for m in reversed(view.models) if any(f["model"] == m for f in findings)), "")
+
+
+def _where(view: View, model: str, words: Words) -> str:
+    if len(view.models) < 2:
+        return ""
+    return words(
+        "answer.where" if view.sized and model == view.models[-1] else "answer.where.label",
+        model=model,
+    )
+
+
+def _growth(view: View, findings: Sequence[Finding], words: Words) -> str:
+    alone = [f for f in findings if f.get("design") != "together"] or list(findings)
+    model = _lead(view, alone)
+    by: dict[str, list[str]] = defaultdict(list)
+    for f in alone:
+        if f["model"] == model:
+            by[f["verdict"]].append(_grown(view, f, words))
+    parts = [
+        words(
+            f"answer.growth.{verdict}" + ("" if len(by[verdict]) == 1 else ".many"),
+            names=words.names(by[verdict]),
+        )
+        for verdict in ("grows", "plateaus", "falls", "resists", "undecided")
+        if by[verdict]
+    ]
+    if not parts:
+        return words("answer.growth.none")
+    return words("answer.growth", parts=words.join(parts), where=_where(view, model, words))
+
+
+def _grown(view: View, f: Finding, words: Words) -> str:
+    """Write `math (+4.1 points per doubling, +3.2 to +5.0)`."""
+    if f["verdict"] == "undecided" or f["estimate"] is None:
+        return str(f["ability"])
+    if f["verdict"] == "plateaus" and f.get("plateau_at"):
+        span = f.get("plateau_interval")
+        reach = f", {span[0]:,.0f} {words('unit.to')} {span[1]:,.0f}" if span else ""
+        return f"{f['ability']} ({words('answer.near', rows=words.rows(f['plateau_at']))}{reach})"
+    write = unit(f, view, words)
+    size = words("test.per doubling", value=write.difference(f["estimate"]))
+    reach = f", {write.difference_interval(f['interval'])}" if f["interval"] else ""
+    return f"{f['ability']} ({size}{reach})"
+
+
+def _mixing(view: View, findings: Sequence[Finding], words: Words) -> str:
+    at = [f for f in findings if f.get("of", "difference") == "difference"]
+    model = _lead(view, at)
+    by: dict[str, dict[str, list[Finding]]] = defaultdict(lambda: defaultdict(list))
+    for f in at:
+        if f["model"] == model:
+            by[f["ability"]][f["verdict"]].append(f)
+    parts, tied, unsure = [], [], []
+    for ability, verdicts in by.items():
+        effects = [
+            _mixed(view, verdict, verdicts[verdict], words)
+            for verdict in ("helps", "hurts")
+            if verdict in verdicts
+        ]
+        if effects:
+            effects_said = words.names(effects)
+            parts.append(words("answer.mixing.effects", ability=ability, effects=effects_said))
+        if not verdicts.keys() & {"helps", "hurts"}:
+            (tied if "tied" in verdicts else unsure).append(ability)
+    for verdict, names in (("tied", tied), ("undecided", unsure)):
+        if names:
+            many = "" if len(names) == 1 else ".many"
+            parts.append(words(f"answer.mixing.{verdict}{many}", names=words.names(names)))
+    if not parts:
+        return words("answer.mixing.none")
+    return words("answer.mixing", parts=words.join(parts), where=_where(view, model, words))
+
+
+def _mixed(view: View, verdict: str, found: Sequence[Finding], words: Words) -> str:
+    """Write `gains at 64 rows (+5.0 points, +2.1 to +7.9)`; of several amounts, the clearest."""
+    clear = max(found, key=lambda f: abs(f["estimate"] or 0.0))
+    write = unit(clear, view, words)
+    amounts = words.names(f"{f['amount']:,.0f}" for f in sorted(found, key=lambda f: f["amount"]))
+    size = write.difference(clear["estimate"])
+    if clear["interval"]:
+        size += f", {write.difference_interval(clear['interval'])}"
+    if len(found) > 1:
+        size = words("answer.mixing.most", size=size)
+    return words(f"answer.mixing.{verdict}", amounts=amounts, size=size)
+
+
+def _order(view: View, findings: Sequence[Finding], words: Words) -> str:
+    parts = [p for p in (_ranked(view, findings, words), *_forgotten(view, findings, words)) if p]
+    if not parts:
+        return words("answer.strategy.none")
+    where = _where(view, _lead(view, findings), words)
+    return words("answer.order", parts=words.join(parts), where=where)
+
+
+def _ranked(view: View, findings: Sequence[Finding], words: Words) -> str:
+    model = _lead(view, findings)
+    overall = [
+        f
+        for f in findings
+        if f["kind"] == "strategy" and f["ability"] == "overall" and f["model"] == model
+    ]
+    if not overall:
+        return ""
+    if all(f["verdict"] == "undecided" for f in overall):
+        return words("answer.strategy.undecided")
+    if all(f["verdict"] in ("tied", "undecided") for f in overall):
+        return words("answer.strategy.tied")
+    best = min(overall, key=lambda f: f.get("rank") or len(overall) + 1)
+    if best.get("rank_probability") is None:
+        return words("answer.strategy.first", label=words.method(_label(best)))
+    return words(
+        "answer.strategy.best",
+        label=words.method(_label(best)),
+        probability=f"{best['rank_probability']:.2f}",
+    )
+
+
+def _forgotten(view: View, findings: Sequence[Finding], words: Words) -> list[str]:
+    """Say which strategy forgets what at its largest mixture, and which forget nothing."""
+    model = _lead(view, findings)
+    mine = [f for f in findings if f["kind"] == "forgetting" and f["model"] == model]
+    if not mine:
+        return []
+    most = max(sum((f.get("amounts") or {}).values()) for f in mine)
+    mine = [f for f in mine if sum((f.get("amounts") or {}).values()) == most]
+    if all(f["verdict"] == "undecided" for f in mine):
+        return [words("answer.forgetting.undecided")]
+    lost: dict[str, list[str]] = {}
+    for f in mine:
+        names = lost.setdefault(words.method(_label(f)), [])
+        if f["verdict"] == "forgets":
+            write = unit(f, view, words)
+            names.append(
+                f"{f['ability']} ({write.difference(f['estimate'])}, "
+                f"{write.difference_interval(f['interval'])})"
+            )
+    unsure = {words.method(_label(f)) for f in mine if f["verdict"] == "undecided"}
+    keeps = [label for label, names in lost.items() if not names and label not in unsure]
+    parts = [
+        words("answer.forgetting.forgets", label=label, names=words.names(names))
+        for label, names in lost.items()
+        if names
+    ]
+    if not parts:
+        return [words("answer.forgetting.nobody")]
+    if keeps:
+        one = ".one" if len(keeps) == 1 else ""
+        parts.append(words(f"answer.forgetting.keeps{one}", labels=words.names(keeps)))
+    return parts
+
+
+def _label(f: Finding) -> str:
+    return str(f.get("label") or f.get("strategy"))

@@ -1,0 +1,203 @@
+"""What the charts share: axes in doublings, whiskers, bands, rules, and a tooltip that tells all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from espalier.report.figure import Figure, Key, Panel, colour, config
+from espalier.report.numbers import Unit, rows
+from espalier.report.view import Measure, Point, View
+from espalier.report.words import Words
+
+MOST_PANELS = 24
+"""More panels than this nobody reads; the rest are in the figure's numbers."""
+
+Layers = list[Any]
+Record = dict[str, Any]
+
+
+def unit(measure: Measure | None, words: Words) -> Unit:
+    """Return how a measure's numbers are written."""
+    return Unit(bool(measure and measure.share), words("unit.points"), words("unit.to"))
+
+
+def title(measure: Measure, view: View) -> str:
+    """Name a panel by its ability, and by suite, metric and protocol where that tells more."""
+    others = [m for m in view.measures if m.ability == measure.ability]
+    parts = [
+        getattr(measure, name)
+        for name in ("suite", "metric", "protocol")
+        if len({getattr(m, name) for m in others}) > 1
+    ]
+    return " · ".join([measure.ability, *(p for p in parts if p and p != measure.ability)])
+
+
+def note(measure: Measure, words: Words) -> str:
+    """Say in which direction better lies, where it is not up."""
+    what = measure.metric if measure.metric != "score" else ""
+    return ", ".join(p for p in (what, "" if measure.higher else words("lower is better")) if p)
+
+
+def model_colours(view: View) -> dict[str, str]:
+    """Give each model a colour: sizes one hue by lightness, mere labels a hue each."""
+    count = len(view.models)
+    if not view.sized:
+        return {model: f"c{i % 8}" for i, model in enumerate(view.models)}
+    if count == 1:
+        return {view.models[0]: "c0"}
+    return {m: f"s{min(round(i * 5 / (count - 1)), 5)}" for i, m in enumerate(view.models)}
+
+
+def tips(point: Point, view: View, words: Words, interval: Sequence[float] | None = None) -> Record:
+    """Return everything known about a point, for its tooltip and its row in the table."""
+    write = unit(point.measure, words)
+    drawn = interval or ((point.low, point.high) if point.low is not None else None)
+    amounts = ", ".join(f"{source} {rows(n)}" for source, n in point.amounts.items())
+    return {
+        words("tip.model"): point.model,
+        words("tip.strategy"): words.method(point.method) or words("untuned"),
+        words("tip.amounts"): amounts or words("untuned"),
+        words("tip.stage"): f"{point.stage}/{point.stages}" if point.stages > 1 else "",
+        words("tip.score"): write.score(point.score),
+        words("tip.interval"): write.score_interval(drawn),
+        words("tip.basis"): words(f"basis.{point.basis}"),
+        words("tip.items"): "" if point.n is None else rows(point.n),
+        words("tip.seeds"): str(point.seeds),
+        words("tip.keys"): " ".join(point.keys[:3]) + (" …" if len(point.keys) > 3 else ""),
+    }
+
+
+def data(records: Iterable[Mapping[str, Any]]) -> Any:
+    """Wrap records as inline data."""
+    return alt.Data(values=[dict(r) for r in records])
+
+
+def tooltip(record: Mapping[str, Any], hidden: Iterable[str] = ()) -> list[Any]:
+    """Show every field of `record` whose name begins with a letter of the words, in order."""
+    return [
+        alt.Tooltip(field=_escape(name), type="nominal", title=name)
+        for name in record
+        if not name.startswith("_") and name not in hidden
+    ]
+
+
+def _escape(name: str) -> str:
+    """Keep Vega from reading dots and brackets in a field's name as paths."""
+    return name.replace(".", "\\.").replace("[", "\\[").replace("]", "\\]")
+
+
+def doublings(values: Iterable[float], label: str) -> alt.X:
+    """Return an axis in doublings, with ticks where something was measured."""
+    seen = sorted({float(v) for v in values})
+    low, high = seen[0], seen[-1]
+    pad = max((high / low) ** 0.06, 1.15)
+    axis = alt.Axis(
+        title=label,
+        labelOverlap="greedy",
+        labelExpr="datum.value >= 10000 ? format(datum.value, '.3~s') : format(datum.value, ',.4~r')",
+        **({"values": seen} if len(seen) <= 9 else {}),
+    )
+    scale = alt.Scale(type="log", base=2, domain=[low / pad, high * pad], nice=False)
+    return alt.X("_x:Q", scale=scale, axis=axis)
+
+
+def upright(share: bool) -> alt.Y:
+    """Return the score axis; shares are written as percentages."""
+    axis = alt.Axis(title=None, tickCount=5, **({"format": ".0%"} if share else {}))
+    return alt.Y("_y:Q", axis=axis, scale=alt.Scale(zero=False, nice=True))
+
+
+def paint(series: Mapping[str, str]) -> alt.Color:
+    """Colour by series: label -> name of a colour."""
+    return alt.Color(
+        "_series:N",
+        scale=alt.Scale(domain=list(series), range=[colour(c) for c in series.values()]),
+        legend=None,
+    )
+
+
+def rule(
+    value: float,
+    dash: Sequence[int] = (2, 3),
+    tone: str = "soft",
+    text: str = "",
+    side: str = "right",
+) -> Layers:
+    """Draw a level across the panel, with a word on it at one `side`."""
+    base = alt.Chart(data([{"_level": value, "_text": text}]))
+    line = base.mark_rule(strokeDash=list(dash), color=colour(tone), strokeWidth=1, aria=False)
+    layers: Layers = [line.encode(y=alt.Y("_level:Q"))]
+    if text:
+        word = base.mark_text(
+            align=side, baseline="bottom", dy=-3, fontSize=11, color=colour(tone), aria=False
+        )
+        place = alt.value("width" if side == "right" else 0)
+        layers.append(word.encode(x=place, y=alt.Y("_level:Q"), text=alt.Text("_text:N")))
+    return layers
+
+
+def mark(value: float, interval: Sequence[float] | None, text: str, tone: str) -> Layers:
+    """Draw a place on the amount axis (a plateau, a crossover) with its interval and a word."""
+    layers: Layers = []
+    if interval:
+        span = alt.Chart(data([{"_from": interval[0], "_to": interval[1]}]))
+        layers.append(
+            span.mark_rect(opacity=0.09, color=colour(tone), clip=True, aria=False).encode(
+                x=alt.X("_from:Q"), x2="_to:Q"
+            )
+        )
+    base = alt.Chart(data([{"_x": value, "_text": text}]))
+    layers.append(
+        base.mark_rule(
+            strokeWidth=1.3, strokeDash=[5, 3], color=colour(tone), clip=True, aria=False
+        ).encode(x="_x:Q")
+    )
+    word = base.mark_text(
+        align="left", baseline="top", dx=4, dy=2, fontSize=11, color=colour(tone), aria=False
+    )
+    layers.append(word.encode(x="_x:Q", y=alt.value(0), text="_text:N"))
+    return layers
+
+
+def panel(layers: Layers, *, title: str, note: str = "", alt_text: str, height: int = 220) -> Panel:
+    """Lay the layers over one another in one panel as wide as its place."""
+    chart = alt.layer(*layers).properties(width="container", height=height, description=alt_text)
+    spec = chart.to_dict(context={"pre_transform": False})
+    spec["config"] = config()
+    spec["autosize"] = {"type": "fit-x", "contains": "padding"}
+    return Panel(title=title, note=note, alt=alt_text, spec=spec, height=height)
+
+
+def keys(series: Mapping[str, str], shape: str = "line") -> tuple[Key, ...]:
+    """Return legend entries for labelled colours."""
+    return tuple(Key(label=label, colour=tone, shape=shape) for label, tone in series.items())
+
+
+def figure(
+    name: str,
+    caption: str,
+    panels: Sequence[Panel],
+    records: Sequence[Record],
+    legend: Sequence[Key] = (),
+) -> Figure | None:
+    """Put panels under one legend, beside the numbers they show; None if there are no panels."""
+    if not panels:
+        return None
+    columns = tuple(dict.fromkeys(n for r in records for n in r if not n.startswith("_")))
+    return Figure(
+        name=name,
+        caption=caption,
+        panels=tuple(panels[:MOST_PANELS]),
+        legend=tuple(legend),
+        columns=columns,
+        rows=[[record.get(column, "") for column in columns] for record in records],
+        undrawn=max(0, len(panels) - MOST_PANELS),
+    )
+
+
+def model_keys(view: View) -> tuple[Key, ...]:
+    """Return the models' legend, if there is more than one."""
+    return keys(model_colours(view), "dot") if len(view.models) > 1 else ()

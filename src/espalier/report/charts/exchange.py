@@ -1,0 +1,62 @@
+"""Exchange: how many synthetic rows reach what one human row reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from espalier.report.charts import _grammar as g
+from espalier.report.figure import Figure
+from espalier.report.numbers import plain
+from espalier.report.numbers import rows as count
+from espalier.report.view import View
+from espalier.report.words import Words
+
+
+def exchange(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Figure | None:
+    """Draw the rate at each amount of human rows, both axes in doublings."""
+    panels, records = [], []
+    for f in findings:
+        rates = [r for r in f.get("rates") or () if r.get("rate")]
+        if f["kind"] != "exchange" or not rates:
+            continue
+        shown = [
+            {
+                "_x": r["amount"],
+                "_y": r["rate"],
+                "_low": (r.get("interval") or [None])[0],
+                "_high": (r.get("interval") or [None])[-1],
+                words("tip.ability"): f["ability"],
+                words("tip.model"): f["model"],
+                words("tip.human"): count(r["amount"]),
+                words("tip.rate"): plain(r["rate"]),
+                words("tip.interval"): " – ".join(plain(v) for v in r.get("interval") or ()),
+            }
+            for r in rates
+        ]
+        tone = "var(--c2)"
+        dots, tip = alt.Chart(g.data(shown)), g.tooltip(shown[0])
+        x = g.doublings([r["_x"] for r in shown], words("axis.human", source=f.get("human", "")))
+        scale = alt.Scale(type="log", base=2)
+        y = alt.Y("_y:Q", scale=scale, axis=alt.Axis(title=None, tickCount=5, format="~g"))
+        layers: g.Layers = [
+            *g.rule(1, text=words("exchange.even")),
+            dots.mark_line(color=tone, aria=False).encode(x=x, y=y),
+            dots.mark_rule(color=tone, strokeWidth=1.5, clip=True, aria=False).encode(
+                x=x, y="_low:Q", y2="_high:Q"
+            ),
+            dots.mark_point(color=tone, filled=True, size=60, opacity=1).encode(
+                x=x, y=y, tooltip=tip
+            ),
+            dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(
+                x=x, y=y, tooltip=tip
+            ),
+        ]
+        several = len(view.models) > 1
+        title = f"{f['ability']} · {f['model']}" if several else f["ability"]
+        said = words.join(f"{r[words('tip.human')]}: {r[words('tip.rate')]}" for r in shown)
+        panels.append(g.panel(layers, title=title, alt_text=f"{title}: {said}"))
+        records += shown
+    return g.figure("exchange", words("exchange.caption"), panels, records)

@@ -1,0 +1,93 @@
+"""Mixing: what the other sources' rows do to an ability at equal amounts of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from espalier.report.charts import _grammar as g
+from espalier.report.figure import Figure, Key, Panel
+from espalier.report.lookup import is_of
+from espalier.report.numbers import rows as count
+from espalier.report.view import Measure, View
+from espalier.report.words import Words
+
+Finding = Mapping[str, Any]
+
+
+def mixing(view: View, findings: Sequence[Finding], words: Words) -> Figure | None:
+    """Draw mixed minus single at each amount, with intervals and the crossover."""
+    panels, records = [], []
+    for measure in view.measures:
+        own = [f for f in findings if f["kind"] == "mixing" and is_of(f, measure)]
+        if any(f.get("of") == "difference" and f["estimate"] is not None for f in own):
+            panel, shown = _panel(view, measure, own, words)
+            panels.append(panel)
+            records += shown
+    hollow = Key(label=words("mixing.hollow"), colour="soft", shape="ring")
+    return g.figure(
+        "mixing", words("mixing.caption"), panels, records, (*g.model_keys(view), hollow)
+    )
+
+
+def _panel(
+    view: View, measure: Measure, own: Sequence[Finding], words: Words
+) -> tuple[Panel, list[g.Record]]:
+    tones, write, name = g.model_colours(view), g.unit(measure, words), g.title(measure, view)
+    records = [
+        {
+            "_x": f["amount"],
+            "_y": f["estimate"],
+            "_low": f["interval"][0] if f["interval"] else None,
+            "_high": f["interval"][1] if f["interval"] else None,
+            "_series": f["model"],
+            "_sure": f["verdict"] in ("helps", "hurts"),
+            words("tip.ability"): name,
+            words("tip.model"): f["model"],
+            words("tip.own"): count(f["amount"]),
+            words("tip.mixture"): words.amounts(f.get("mixture") or {}),
+            words("tip.single"): write.score(f.get("single")),
+            words("tip.mixed"): write.score(f.get("mixed")),
+            words("tip.difference"): write.difference(f["estimate"]),
+            words("tip.interval"): write.difference_interval(f["interval"]),
+            words("tip.verdict"): words(f"verdict.{f['verdict']}"),
+            words("tip.seeds"): str(f.get("seeds") or ""),
+        }
+        for f in sorted(own, key=lambda f: f.get("amount") or 0)
+        if f.get("of") == "difference" and f["estimate"] is not None
+    ]
+    dots = alt.Chart(g.data(records))
+    x = g.doublings([r["_x"] for r in records], words("axis.own", ability=measure.ability))
+    y = g.upright(measure.share)
+    tone = g.paint({m: tones[m] for m in view.models})
+    fill = alt.condition("datum._sure", tone, alt.value("var(--card)"))
+    tip = g.tooltip(records[0])
+    layers: g.Layers = [
+        *g.rule(0, (1, 0), "soft"),
+        dots.mark_line(strokeWidth=1.2, opacity=0.5, aria=False).encode(x=x, y=y, color=tone),
+        dots.mark_rule(strokeWidth=1.8, aria=False).encode(
+            x=x, y="_low:Q", y2="_high:Q", color=tone
+        ),
+        dots.mark_point(size=64, opacity=1, strokeWidth=2).encode(
+            x=x, y=y, stroke=tone, fill=fill, tooltip=tip
+        ),
+        dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(x=x, y=y, tooltip=tip),
+    ]
+    for f in own:
+        if f.get("of") == "crossover" and f["estimate"]:
+            one = len(view.models) == 1
+            layers += g.mark(
+                f["estimate"],
+                f["interval"],
+                words("crossover"),
+                "open" if one else tones[f["model"]],
+            )
+    said = words.join(
+        f"{r[words('tip.model')]}, {r[words('tip.own')]}: {r[words('tip.difference')]} "
+        f"({r[words('tip.verdict')]})"
+        for r in records
+    )
+    note = words("mixing.note") if measure.higher else words("lower is better")
+    return g.panel(layers, title=name, note=note, alt_text=f"{name}: {said}"), records

@@ -1,0 +1,57 @@
+"""What a report can tell beyond the table: the study's question, its cost, replies to look at.
+
+All of it is optional, because a table made elsewhere has none of it and still deserves a report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a study asked for and what it took; None is "not recorded"."""
+
+    cells: int | None = None
+    """Cells asked for."""
+    stages_asked: int | None = None
+    """Training stages the cells add up to."""
+    stages_trained: int | None = None
+    """Distinct training stages, which is what was trained."""
+    cpu_minutes: float | None = None
+    minutes_saved: float | None = None
+    """Minutes that shared stages would have cost if trained again for each cell."""
+    wall_minutes: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """One reply worth reading beside its reference; it is model text, and never trusted."""
+
+    ability: str
+    prompt: str
+    reply: str
+    reference: str = ""
+    score: float | None = None
+    of: str = ""
+    """The checkpoint that replied, in words."""
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFacts:
+    """Everything the table does not hold."""
+
+    name: str = ""
+    question: str = ""
+    study: str = ""
+    """The study file's text."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Source -> the ability it trains, where their names differ."""
+    cost: Cost | None = None
+    not_run: tuple[tuple[str, str], ...] = ()
+    """(step, reason) of everything that failed, was blocked, or was never asked to run."""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    """What made the numbers, in words: version, store, date of the run, machine."""
+    replies: tuple[Reply, ...] = ()

@@ -1,0 +1,236 @@
+"""A figure: small panels in one grammar, with the numbers they show.
+
+A panel is one Vega-Lite chart as wide as its place on the page; a figure is a row of panels under
+one legend, the words around them, and its numbers as a table.  Colours are CSS variables, so one
+drawing serves light, dark and print; `export` puts the light colours in their place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+LIGHT: Mapping[str, str] = {
+    "paper": "#fbfaf6",
+    "card": "#ffffff",
+    "ink": "#1f2a24",
+    "soft": "#5c6a61",
+    "line": "#e3e2d9",
+    "good": "#1d7a46",
+    "bad": "#b3412e",
+    "even": "#6b7069",
+    "open": "#8a6d1f",
+    # categories: after Okabe and Ito, told apart by the colour-blind
+    "c0": "#2f6f4f",
+    "c1": "#d5722a",
+    "c2": "#2b6ca8",
+    "c3": "#b2568c",
+    "c4": "#8a7a12",
+    "c5": "#37a3a0",
+    "c6": "#7a5bb5",
+    "c7": "#6d6d6d",
+    # sizes: one hue, ordered by lightness
+    "s0": "#8cc7a1",
+    "s1": "#5fae83",
+    "s2": "#3a9070",
+    "s3": "#1f6f5c",
+    "s4": "#0f4c45",
+    "s5": "#08302f",
+}
+DARK: Mapping[str, str] = {
+    "paper": "#141916",
+    "card": "#1b221e",
+    "ink": "#e6ebe6",
+    "soft": "#9daba2",
+    "line": "#2e3832",
+    "good": "#6cc793",
+    "bad": "#ee8a72",
+    "even": "#a3aaa2",
+    "open": "#dcb95a",
+    "c0": "#6cc08f",
+    "c1": "#f0954f",
+    "c2": "#6fb0ea",
+    "c3": "#e08fbc",
+    "c4": "#d1c04c",
+    "c5": "#66cdc9",
+    "c6": "#b39ae6",
+    "c7": "#b5b5b5",
+    "s0": "#2f6b56",
+    "s1": "#3f8a6c",
+    "s2": "#5aa985",
+    "s3": "#82c6a0",
+    "s4": "#b2dfbf",
+    "s5": "#e0f4e3",
+}
+SERIF = "'Iowan Old Style', 'Palatino Linotype', Palatino, 'URW Palladio L', P052, Georgia, serif"
+SANS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Inter, Roboto, 'Noto Sans', sans-serif"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """One entry of a legend."""
+
+    label: str
+    colour: str
+    """The name of a colour, as in `LIGHT`."""
+    shape: str = "line"
+    """`line`, `dashed`, `dot`, `ring`, `rule` or `band`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One chart."""
+
+    title: str
+    note: str = ""
+    """A few words under the title, such as `lower is better`."""
+    alt: str = ""
+    """What the chart shows, for those who cannot see it."""
+    spec: Mapping[str, Any]
+    height: int = 220
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """Panels that are read together."""
+
+    name: str
+    """Names the files it is written to."""
+    caption: str
+    panels: tuple[Panel, ...]
+    legend: tuple[Key, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: Sequence[Sequence[Any]] = field(default_factory=tuple)
+    """The numbers shown, one row a mark."""
+    undrawn: int = 0
+    """Panels left out because nobody reads that many; their numbers are in `rows`."""
+
+
+def colour(name: str) -> str:
+    """Return the named colour as the page knows it."""
+    return f"var(--{name})"
+
+
+def write(figure: Figure, folder: Path) -> None:
+    """Write `figure` as PNG, SVG, PDF and CSV into `folder`, in light colours, without a browser."""
+    import csv
+
+    import vl_convert
+
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = json.dumps(_sheet(figure), ensure_ascii=True)
+    svg = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+    (folder / f"{figure.name}.svg").write_text(svg, encoding="utf-8")
+    (folder / f"{figure.name}.png").write_bytes(vl_convert.svg_to_png(svg, scale=2))
+    (folder / f"{figure.name}.pdf").write_bytes(vl_convert.svg_to_pdf(svg))
+    with (folder / f"{figure.name}.csv").open(
+        "w", newline="", encoding="utf-8", errors="replace"
+    ) as file:
+        writer = csv.writer(file)
+        writer.writerow(figure.columns)
+        writer.writerows(figure.rows)
+
+
+def _sheet(figure: Figure, width: int = 280, across: int = 3) -> dict[str, Any]:
+    """Set the panels side by side on one sheet, under one legend."""
+    panels = [_plain(panel, width) for panel in figure.panels]
+    sheet: dict[str, Any] = {
+        "$schema": figure.panels[0].spec["$schema"],
+        "vconcat": [
+            *([_legend(figure.legend)] if figure.legend else []),
+            {"concat": panels, "columns": min(across, len(panels)), "spacing": 36},
+        ],
+        "config": _static_config(),
+        "background": LIGHT["card"],
+        "padding": 18,
+        "spacing": 14,
+    }
+    return dict(_resolve(sheet))
+
+
+def _plain(panel: Panel, width: int) -> dict[str, Any]:
+    """Return a panel with a fixed width and its title inside."""
+    spec = {k: v for k, v in panel.spec.items() if k not in ("$schema", "config", "autosize")}
+    title = {"text": panel.title, "subtitle": panel.note} if panel.note else {"text": panel.title}
+    return {**spec, "title": title, "width": width, "height": panel.height}
+
+
+def _legend(keys: Sequence[Key]) -> dict[str, Any]:
+    """Draw the legend as a row of marks and words."""
+    values, x = [], 8.0
+    for key in keys:
+        values.append({"x": x, "t": x + 16, "label": key.label, "c": LIGHT[key.colour]})
+        x += 38 + 6.4 * len(key.label)
+    place = {"type": "quantitative", "scale": None, "axis": None}
+    return {
+        "data": {"values": values},
+        "width": x,
+        "height": 16,
+        "view": {"stroke": None},
+        "layer": [
+            {
+                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+                "encoding": {
+                    "x": {"field": "x", **place},
+                    "y": {"value": 8},
+                    "color": {"field": "c", "type": "nominal", "scale": None},
+                },
+            },
+            {
+                "mark": {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12},
+                "encoding": {
+                    "x": {"field": "t", **place},
+                    "y": {"value": 8},
+                    "text": {"field": "label"},
+                    "color": {"value": LIGHT["ink"]},
+                },
+            },
+        ],
+    }
+
+
+def _static_config() -> dict[str, Any]:
+    """Return the page's look for a sheet that stands alone."""
+    return {
+        **config(),
+        "font": "Inter, Noto Sans, DejaVu Sans, sans-serif",
+        "title": {"anchor": "start", "fontSize": 14, "color": colour("ink"), "offset": 12},
+    }
+
+
+def config() -> dict[str, Any]:
+    """Return the look all charts share: quiet axes, no frame, no legend of their own."""
+    return {
+        "font": SANS,
+        "background": "transparent",
+        "view": {"stroke": None},
+        "axis": {
+            "labelColor": colour("soft"),
+            "titleColor": colour("soft"),
+            "titleFontWeight": "normal",
+            "titleFontSize": 12,
+            "labelFontSize": 12,
+            "gridColor": colour("line"),
+            "domain": False,
+            "ticks": False,
+            "labelPadding": 7,
+            "titlePadding": 9,
+        },
+        "axisX": {"grid": False, "domain": True, "domainColor": colour("line")},
+        "legend": {"disable": True},
+        "line": {"strokeWidth": 2.2, "strokeCap": "round", "strokeJoin": "round"},
+    }
+
+
+def _resolve(value: Any) -> Any:
+    """Put light colours in the place of the page's variables."""
+    if isinstance(value, dict):
+        return {name: _resolve(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_resolve(part) for part in value]
+    if isinstance(value, str) and value.startswith("var(--"):
+        return LIGHT[value[6:-1]]
+    return value

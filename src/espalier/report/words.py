@@ -1,0 +1,338 @@
+"""Every fixed sentence of the page, in one place, so that another language is another mapping.
+
+`Words("en")("growth.title")` is a sentence; values in braces are filled in as plain text, and
+escaped only where the page is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from espalier.errors import SpecError, choices
+
+ENGLISH: Mapping[str, str] = {
+    "title": "Report",
+    "made by": "Espalier {version}",
+    "theme": "Light or dark",
+    "contents": "Contents",
+    "question": "The question",
+    "question.none": "What do these results say?",
+    "answer": "The answer",
+    "certainty": "How sure",
+    "chance": "chance",
+    "untuned": "untuned",
+    "plateau": "plateau",
+    "crossover": "crossover",
+    "lower is better": "lower is better",
+    "unit.points": "points",
+    "unit.to": "to",
+    "list.and": "{first} and {last}",
+    "list.comma": ", ",
+    "list.semicolon": "; ",
+    "rows": "{n} rows",
+    "row": "1 row",
+    "the numbers": "The numbers",
+    "the tests": "The tests",
+    "more rows": "{n} more rows are in the figure's CSV file.",
+    "more panels": "{n} more panels are not drawn; their numbers are in the table.",
+    "no script": "Charts need JavaScript, which is off here. The tables hold the same numbers.",
+    "none": "none",
+    # what kinds of cells there are
+    "design.single": "alone",
+    "design.together": "with the others",
+    "vary.line": "{moving} in steps, beside {still}",
+    # axes
+    "axis.own": "rows of {ability}",
+    "axis.moving": "rows of the moving side",
+    "axis.stage": "after stage",
+    "axis.parameters": "parameters",
+    "axis.human": "rows of {source}",
+    "axis.inside": "gain on trained abilities",
+    # the fields of a tooltip, and the columns of the tables
+    "tip.ability": "Ability",
+    "tip.model": "Model",
+    "tip.strategy": "Strategy",
+    "tip.design": "Trained",
+    "tip.amounts": "Rows",
+    "tip.stage": "Stage",
+    "tip.score": "Score",
+    "tip.interval": "95% interval",
+    "tip.basis": "Interval from",
+    "tip.items": "Items",
+    "tip.seeds": "Seeds",
+    "tip.keys": "Key",
+    "tip.own": "Own rows",
+    "tip.mixture": "Mixture",
+    "tip.single": "Alone",
+    "tip.mixed": "Mixed",
+    "tip.difference": "Difference",
+    "tip.verdict": "Verdict",
+    "tip.line": "Line",
+    "tip.rate": "Rows for one",
+    "tip.parameters": "Parameters",
+    "tip.human": "Human rows",
+    "tip.inside": "Gain, trained",
+    "tip.outside": "Gain, untrained",
+    "basis.": "none: no items, errors or seeds given",
+    "basis.items": "items (one seed)",
+    "basis.seeds": "seeds",
+    "basis.items and seeds": "items and seeds",
+    # verdicts
+    "verdict.grows": "grows",
+    "verdict.plateaus": "plateaus",
+    "verdict.resists": "resists",
+    "verdict.falls": "falls",
+    "verdict.undecided": "undecided",
+    "verdict.inverts": "inverts",
+    "verdict.helps": "helps",
+    "verdict.hurts": "hurts",
+    "verdict.tied": "tied",
+    "verdict.amount": "amount",
+    "verdict.ratio": "ratio",
+    "verdict.both": "both",
+    "verdict.neither": "neither",
+    "verdict.better": "better",
+    "verdict.worse": "worse",
+    "verdict.forgets": "forgets",
+    "verdict.keeps": "keeps",
+    "verdict.improves": "improves",
+    "verdict.follows": "follows",
+    "verdict.does not follow": "does not follow",
+    "verdict.human better": "human better",
+    "verdict.synthetic better": "synthetic better",
+    "verdict.predicts": "predicts",
+    "verdict.does not predict": "does not predict",
+    "verdict.holds": "holds",
+    "verdict.fails": "fails",
+    "verdict.not tested": "not tested",
+    # sections: a title that asks, and a line on how to read the picture
+    "growth.title": "How does each ability grow with its own data?",
+    "growth.caption": (
+        "Dots are measured scores, averaged over seeds; whiskers are 95% intervals. Lines are the "
+        "fitted curves with their 95% bands, where the analysis fitted one; elsewhere they join the "
+        "dots. The axis counts in doublings."
+    ),
+    "growth.alt": "{model} {design}: {verdict}",
+    "growth.alt.none": "no growth finding",
+    "growth.absent": "No ability was trained with several amounts of its own data.",
+    "size.title": "Does a larger model do better with the same data?",
+    "size.caption": "Mean score over the cells that every model has, with 95% intervals.",
+    "size.absent": "Only one model size was measured.",
+    "mixing.title": "Does the others’ data help or hurt?",
+    "mixing.caption": (
+        "Score when trained with the others minus score when trained alone, at the same number of "
+        "the ability’s own rows. Hollow dots: no difference could be shown (tied or undecided)."
+    ),
+    "mixing.note": "above zero: mixing helps",
+    "mixing.hollow": "hollow: tied or undecided",
+    "mixing.absent": (
+        "No ability was measured both alone and mixed at the same number of its own rows."
+    ),
+    "factors.title": "Is it the amount of other data, or the ratio?",
+    "factors.absent": "No design moved one side while the other stood still.",
+    "vary.caption": (
+        "One side stands still while the other grows. Whiskers are 95% intervals of the scores."
+    ),
+    "strategy.title": "In which order should the data come?",
+    "strategies.caption": (
+        "Scores after the last stage, trained on the same rows ({mixture}). Whiskers are 95% "
+        "intervals of each score; whether two strategies differ is tested pair by pair, below."
+    ),
+    "strategy.absent": "Only one strategy was run on any mixture.",
+    "strategies.table": "Scores after the last stage",
+    "sweep.caption": (
+        "DMT replays a share k of the specialised data in its last stage: small k keeps the general "
+        "ability, large k keeps the specialised ones."
+    ),
+    "sweep.title": "How much to replay",
+    "forgetting.title": "What does each stage forget?",
+    "forgetting.caption": "Scores after each stage, trained on the same rows ({mixture}).",
+    "forgetting.absent": "No cell was measured after more than one stage.",
+    "exchange.title": "How many synthetic rows is one human row worth?",
+    "exchange.caption": (
+        "Synthetic rows that reach what one human row reaches, at each amount of human rows."
+    ),
+    "exchange.even": "one for one",
+    "exchange.absent": "No ability was trained from both human and synthetic rows.",
+    "ood.title": "Do abilities nobody trained follow?",
+    "ood.caption": (
+        "Each dot is a cell: what it gained on the trained abilities, and on the one it never saw."
+    ),
+    "ood.absent": "No out-of-domain ability was measured.",
+    "sensitivity.title": "What predicts how fast an ability grows?",
+    "sensitivity.absent": "Too few abilities to ask.",
+    "claims.title": "What the papers claim, tested on this data",
+    "claims.note": (
+        "Each claim is put as a test over the findings above. “Holds” is said of this data only."
+    ),
+    "replies.title": "Replies to look at",
+    "replies.note": "What the models wrote, unedited.",
+    "replies.prompt": "Asked",
+    "replies.reply": "Replied",
+    "replies.reference": "Reference",
+    "costs.title": "What was not run, and what it cost",
+    "costs.cells": "cells asked for",
+    "costs.stages_asked": "training stages asked for",
+    "costs.stages_trained": "stages trained",
+    "costs.cpu_minutes": "CPU-minutes spent",
+    "costs.minutes_saved": "minutes saved by sharing",
+    "costs.wall_minutes": "minutes on the clock",
+    "costs.complete": "Everything that was asked for was run.",
+    "costs.unknown": "This report was made from a table alone; what was not run is not in it.",
+    "costs.not_run": "Not run, or failed",
+    "costs.step": "Step",
+    "costs.reason": "Reason",
+    "missing.title": "What this table cannot show",
+    "left_out.title": "Rows and questions left out",
+    "left_out.what": "What",
+    "left_out.why": "Why",
+    "left_out.rows": "Rows",
+    "provenance.title": "Where every number comes from",
+    "provenance.note": (
+        "Each finding names the measurements it rests on: keys of the store, or row numbers of the "
+        "table. With a store at hand, `espalier explain KEY` says what a key is."
+    ),
+    "provenance.method": "How the intervals of the dots are made",
+    "provenance.intervals": (
+        "Whiskers come from the findings where these give them. Else they are ours, for drawing: "
+        "item noise by Wilson’s interval for shares, by 1.96 standard errors for other metrics; seed "
+        "noise from the deviation between seeds, pooled over the cells of a model and metric, with "
+        "Student’s t. All seeds meet the same items, so item noise does not shrink with seeds; the "
+        "two are added in quadrature. Overlapping whiskers do not show that two scores are equal, "
+        "because cells are compared in pairs; the findings do that."
+    ),
+    "provenance.findings": "All findings",
+    "provenance.rows": "rests on",
+    "provenance.more": "and {n} more (in the JSON of `espalier analyze`)",
+    "provenance.study": "The study file",
+    "provenance.truncated": "cut after {n} characters",
+    # columns of the tests
+    "test.ability": "Ability",
+    "test.model": "Model",
+    "test.what": "What",
+    "test.estimate": "Estimate",
+    "test.interval": "95% interval",
+    "test.noise": "Interval from",
+    "test.verdict": "Verdict",
+    "test.why": "Why",
+    "test.per doubling": "{value} per doubling",
+    "test.factors": "amount of other data, at constant ratio",
+    "test.at": "at {rows} rows",
+    "test.crossover": "changes sign at",
+    "test.never": "no change of sign",
+    "test.against": "{label} against {against}",
+    "test.rank": "rank {rank} of {of}",
+    "test.overall": "overall",
+    "test.plateau": "plateau at {rows} rows",
+    "test.plateau.interval": "({interval})",
+    "test.correlation": "rank correlation",
+    "test.rate": "{rate} synthetic for one human row",
+    "noise.seeds and items": "seeds and items",
+    "noise.items only": "items only (one seed)",
+    "noise.scatter about the curve": "scatter about the curve",
+    "noise.unknown": "unknown",
+    # the answer
+    "answer.near": "near {rows}",
+    "answer.growth": "With more of its own data, {parts}{where}.",
+    "answer.growth.grows": "{names} grows",
+    "answer.growth.grows.many": "{names} grow",
+    "answer.growth.plateaus": "{names} reaches a plateau",
+    "answer.growth.plateaus.many": "{names} reach a plateau",
+    "answer.growth.resists": "{names} does not move",
+    "answer.growth.resists.many": "{names} do not move",
+    "answer.growth.falls": "{names} falls",
+    "answer.growth.falls.many": "{names} fall",
+    "answer.growth.undecided": "{names} is undecided",
+    "answer.growth.undecided.many": "{names} are undecided",
+    "answer.growth.none": "How abilities grow with their own data was not measured here.",
+    "answer.mixing": "Beside the others’ data, {parts}{where}.",
+    "answer.mixing.effects": "{ability} {effects}",
+    "answer.mixing.helps": "gains at {amounts} rows ({size})",
+    "answer.mixing.hurts": "loses at {amounts} rows ({size})",
+    "answer.mixing.most": "up to {size}",
+    "answer.mixing.tied": "{names} shows no difference at any measured amount",
+    "answer.mixing.tied.many": "{names} show no difference at any measured amount",
+    "answer.mixing.undecided": "{names} is undecided",
+    "answer.mixing.undecided.many": "{names} are undecided",
+    "answer.mixing.none": "Whether mixing helps or hurts was not measured here.",
+    "answer.strategy.best": "{label} comes first overall (rank 1 with probability {probability})",
+    "answer.strategy.first": "{label} comes first overall",
+    "answer.strategy.tied": "none can be told from the others overall",
+    "answer.strategy.undecided": "which strategy is best overall is undecided",
+    "answer.forgetting.forgets": "{label} forgets {names}",
+    "answer.forgetting.keeps": "{labels} forget nothing that can be shown",
+    "answer.forgetting.keeps.one": "{labels} forgets nothing that can be shown",
+    "answer.forgetting.nobody": "no strategy forgets anything that can be shown",
+    "answer.forgetting.undecided": "what is forgotten is undecided",
+    "answer.strategy.none": "Strategies were not compared here.",
+    "answer.order": "Of the strategies, {parts}{where}.",
+    "answer.where": " (at {model}, the largest model)",
+    "answer.where.label": " (at {model})",
+    "answer.certainty": (
+        "Of {total} tests {effect} show an effect, {none} show none, and {open} stay undecided."
+    ),
+    "answer.certainty.seeds": "Effects rest on at least {seeds} seeds.",
+    "answer.certainty.one": (
+        "{n} of them rest on a single seed, so their intervals know only the items’ noise: another "
+        "seed may differ by more."
+    ),
+    "answer.certainty.method": "Intervals are 95%.",
+    "answer.certainty.adjusted": (
+        "Verdicts allow for the number of tests asked within each family."
+    ),
+    "answer.certainty.none": "No test could be made from this table.",
+    # figures at the top
+    "fact.models": "models",
+    "fact.abilities": "abilities",
+    "fact.seeds": "seeds",
+    "fact.cells": "trained cells",
+    "fact.measurements": "measurements",
+    "fact.shared": "stages shared",
+    # the summary in the terminal
+    "summary.growth": "Growth with own data",
+    "summary.mixing": "Mixed minus alone",
+    "summary.strategy": "Strategies overall",
+    "summary.forgetting": "Forgetting",
+    "summary.more": "… and {n} more",
+}
+LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
+
+
+class Words:
+    """The sentences of one language."""
+
+    def __init__(self, language: str = "en") -> None:
+        if language not in LANGUAGES:
+            raise SpecError(f"no report in '{language}'; {choices(language, LANGUAGES)}")
+        self.language = language
+        self._words = LANGUAGES[language]
+
+    def __call__(self, name: str, **values: object) -> str:
+        """Return the sentence called `name`."""
+        sentence = self._words[name]
+        return sentence.format(**values) if values else sentence
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._words
+
+    def join(self, parts: Iterable[str]) -> str:
+        """String clauses together."""
+        return self("list.semicolon").join(parts)
+
+    def method(self, label: str) -> str:
+        """Write a strategy's label as words: `DMT k=1/16`, `mixed sequential`."""
+        return label.replace("_", " ").replace("dmt", "DMT")
+
+    def names(self, parts: Iterable[str]) -> str:
+        """Write `a, b and c`."""
+        *most, last = list(parts) or [""]
+        return self("list.and", first=self("list.comma").join(most), last=last) if most else last
+
+    def rows(self, amount: float) -> str:
+        """Write `1,024 rows`."""
+        return self("row") if amount == 1 else self("rows", n=f"{amount:,.0f}")
+
+    def amounts(self, amounts: Mapping[str, int]) -> str:
+        """Write `math 64, code 64`."""
+        parts = (f"{source} {n:,.0f}" for source, n in amounts.items())
+        return self("list.comma").join(parts) or self("none")
