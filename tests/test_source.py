@@ -228,6 +228,7 @@ def test_a_broken_file_is_refused_in_one_line(case: str, tmp_path: Path) -> None
         ("tunnel:mat", "no 'mat' among the tasks; there are"),
         ("tunnel:math?rows=many", "rows=many: Input should be a valid integer"),
         ("tunnel:math?rows=0", "at least one row"),
+        ("tunnel:math?world=far", "world=far: Input should be a valid integer"),
         ("tunnel:math?construction=alien", "no construction 'alien'"),
         ("tunnel:math?row=3", "no option 'row'; there are"),
         ("hf://datasets/owner/name", "not of the form hf://datasets/OWNER/NAME/FILE"),
@@ -365,7 +366,9 @@ def test_tunnel_rows_have_options_and_fewer_are_the_beginning_of_more(tmp_path: 
     more = read(source("tunnel:math?rows=20&seed=1"), tmp_path).messages
     other = read(source("tunnel:math?rows=10&seed=2"), tmp_path).messages
     assert list(few) == list(more[:10])
+    elsewhere = read(source("tunnel:math?rows=10&seed=1&world=3"), tmp_path).messages
     assert few != other
+    assert few != elsewhere
 
 
 REAL = {

@@ -11,8 +11,9 @@ import pytest
 
 from espalier.abilities.gsm8k import gsm8k
 from espalier.ability import Reply
-from espalier.errors import DataError, MissingError
+from espalier.errors import DataError, MissingError, SpecError
 from espalier.scorers.exact import exact
+from espalier.scoring import make_ability
 
 LINES = "".join(
     json.dumps({"question": f"q{i}", "answer": f"so <<1+{i}={i + 1}>>\n#### 1,00{i}"}) + "\n"
@@ -43,6 +44,13 @@ def test_missing_data_says_what_to_fetch_and_where_to_put_it(
         with pytest.raises(MissingError, match=r"fetch .*test\.jsonl.* put it into") as caught:
             gsm8k(data=folder)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("limit", [0, -1, "some"])
+def test_a_limit_is_a_number_of_items(limit: object, tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_text(LINES)
+    with pytest.raises(SpecError, match="ability gsm8k: limit: Input should be"):
+        make_ability("gsm8k", {"data": str(tmp_path), "limit": limit})
 
 
 def test_a_damaged_test_split_is_refused_with_its_line(tmp_path: Path) -> None:

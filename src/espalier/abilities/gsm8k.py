@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from espalier.ability import Ability, Item, Message, Use
 from espalier.errors import DataError, MissingError
 from espalier.records import BadRow, records
 
+Limit = Annotated[int, Field(ge=1)]
+
 _PLACES = ("gsm8k/test.jsonl", "gsm8k/test.jsonl.gz", "test.jsonl", "test.jsonl.gz")
 
 
-def gsm8k(*, data: str | None = None, limit: int | None = None, name: str = "gsm8k") -> Ability:
+def gsm8k(*, data: str | None = None, limit: Limit | None = None, name: str = "gsm8k") -> Ability:
     """Read the test split from the folder `data`, or from the one that ESPALIER_DATA names."""
     file = _find(data or os.environ.get("ESPALIER_DATA"))
     items: list[Item] = []

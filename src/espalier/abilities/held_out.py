@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from espalier.ability import Ability, Item, Message, Use
 from espalier.errors import SpecError
 from espalier.source import Source, read
 from espalier.source import held_out as numbers_of
 
+Limit = Annotated[int, Field(ge=1)]
+
 
 def held_out(
-    *, source: Source, root: Path = Path(), limit: int | None = None, name: str | None = None
+    *, source: Source, root: Path = Path(), limit: Limit | None = None, name: str | None = None
 ) -> Ability:
     """Make items of the rows that `source` holds out; relative paths start from `root`."""
     if not source.hold_out:
