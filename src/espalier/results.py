@@ -469,7 +469,7 @@ def _fill(
     _stages(table, mixtures, check)
     _parameters(table, check)
     share = table["score"].between(0, 1) & (table["n"] > 0)
-    worked_out = np.sqrt((table["score"] * (1 - table["score"])).where(share) / table["n"])
+    worked_out = ((table["score"] * (1 - table["score"])).where(share) / table["n"]) ** 0.5
     in_shares = ~_not_shares(table)
     table["stderr"] = table["stderr"].fillna(worked_out.where(in_shares))
 

@@ -1,0 +1,40 @@
+"""From the results table to findings: one file, one research question.
+
+An analysis is a function from evidence (the table in comparable panels, with its noise) to drafts
+of findings; it lies on this shelf under its kind's name.  `analyze` runs them all, adjusts their
+tests together, and puts the papers' claims to the findings.  Nothing is read but the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pandas as pd
+
+from espalier.analysis._claims import judge
+from espalier.analysis._draft import Draft, decide
+from espalier.analysis._evidence import Evidence, collect
+from espalier.finding import VERDICTS, Findings
+from espalier.results import Table
+from espalier.shelf import Shelf
+
+Analysis = Callable[[Evidence], Iterable[Draft]]
+
+analyses: Shelf[Analysis] = Shelf("espalier.analysis")
+"""`analyses["growth"](evidence) -> drafts`"""
+
+
+def analyze(table: Table, items: pd.DataFrame | None = None, *, level: float = 0.95) -> Findings:
+    """Return all that the table bears: findings in the order of the page, claims, what was left.
+
+    `items` (`key`, `item`, `score`, `cluster`) overrides the table's own.  Intervals are at
+    `level`, each for itself; verdicts are adjusted for all tests of the table (see `_draft`).
+    """
+    if items is not None:
+        table = replace(table, items=items)
+    evidence = collect(table, level)
+    order = sorted(analyses, key=lambda kind: list(VERDICTS).index(kind))
+    drafts = [draft for kind in order for draft in analyses[kind](evidence)]
+    findings = tuple(decide(drafts))
+    return Findings(findings=findings, claims=tuple(judge(findings)), left_out=table.left_out)

@@ -1,0 +1,192 @@
+"""Forms of growth, fitted by weighted least squares.
+
+    flat              a
+    log-linear        a + b log2 n
+    saturating power  a + b (n / n0)^-c         n0 is the smallest amount
+    logistic          a + b / (1 + exp(-s (log2 n - m)))
+
+All are linear but for c, or s and m.  Those are searched on a grid and the rest is solved
+exactly, so that a fit has no start to choose, cannot fail, and thousands of noisy copies are
+refitted at once.  The base model (0 rows) is on no logarithmic axis and enters no fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+Floats = NDArray[np.float64]
+
+FORMS = ("flat", "log-linear", "saturating power", "logistic")
+PLATEAU = 0.95
+"""A curve has reached its plateau where it has made this share of its whole gain: our choice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """One form at given amounts: a basis for each value of its bent parameters."""
+
+    form: str
+    parameters: int
+    bent: Floats
+    """(places, bent parameters)."""
+    bases: Floats
+    """(places, amounts, straight parameters)."""
+
+
+def basis(form: str, bent: Floats, amounts: Floats, smallest: float) -> Floats:
+    """Return the bases of `form`, (places, amounts, straight parameters)."""
+    x = np.log2(amounts)
+    ones = np.ones((len(bent), len(x)))
+    if form == "flat":
+        return ones[..., None]
+    if form == "log-linear":
+        column = np.broadcast_to(x, ones.shape)
+    elif form == "saturating power":
+        column = (amounts / smallest) ** -bent[:, :1]
+    elif form == "hinge":
+        column = np.minimum(x, bent[:, :1])
+    else:
+        column = expit(bent[:, :1] * (x - bent[:, 1:]))
+    return np.stack([ones, column], axis=-1)
+
+
+@lru_cache(maxsize=4096)
+def grids(amounts: tuple[int, ...]) -> tuple[Grid, ...]:
+    """Return the forms that so many amounts can tell apart: one more than its parameters."""
+    n = np.array(amounts, dtype=np.float64)
+    low, high = np.log2(n[0]), np.log2(n[-1])
+    slopes, middles = np.geomspace(0.35, 5, 12), np.linspace(low - 1, high + 1, 33)
+    bent = {
+        "flat": np.zeros((1, 0)),
+        "log-linear": np.zeros((1, 0)),
+        "saturating power": np.geomspace(0.05, 3, 40)[:, None],
+        "logistic": np.array([(s, m) for s in slopes for m in middles]),
+    }
+    counts = {"flat": 1, "log-linear": 2, "saturating power": 3, "logistic": 4}
+    return tuple(
+        Grid(form=form, parameters=counts[form], bent=b, bases=basis(form, b, n, n[0]))
+        for form, b in bent.items()
+        if len(n) > counts[form] or (form == "log-linear" and len(n) == 2)
+    )
+
+
+@lru_cache(maxsize=4096)
+def hinges(amounts: tuple[int, ...]) -> Grid:
+    """Return a rise in log2 n that ends at a sharp bend: only used to say where a bend may be."""
+    n = np.array(amounts, dtype=np.float64)
+    bends = np.linspace(np.log2(n[0]), np.log2(n[-1]), 97)[1:, None]
+    return Grid(form="hinge", parameters=3, bent=bends, bases=basis("hinge", bends, n, n[0]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A fitted form."""
+
+    form: str
+    bent: Floats
+    straight: Floats
+    misfit: float
+    """Weighted sum of squares."""
+    smallest: float
+
+    def __call__(self, amounts: Floats) -> Floats:
+        """Return the curve's score at these amounts."""
+        values: Floats = basis(self.form, self.bent[None], amounts, self.smallest)[0]
+        return values @ self.straight
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Return the parameters by the names of the module's formulas."""
+        names = {"saturating power": ("c",), "logistic": ("s", "m")}.get(self.form, ())
+        straight = dict(zip("ab", self.straight.tolist(), strict=False))
+        extra = {"n0": self.smallest} if self.form == "saturating power" else {}
+        return straight | dict(zip(names, self.bent.tolist(), strict=True)) | extra
+
+    @property
+    def plateau(self) -> float:
+        """Return the amount at which `PLATEAU` of the whole gain is made; infinite without end."""
+        if self.form == "saturating power":
+            return float(self.smallest * (1 - PLATEAU) ** (-1 / self.bent[0]))
+        if self.form == "logistic":
+            s, m = self.bent
+            start = expit(s * (np.log2(self.smallest) - m))
+            share = start + PLATEAU * (1 - start)
+            return float(2 ** min(m + np.log(share / (1 - share)) / s, 1000.0))
+        return float("inf")
+
+    @property
+    def ceiling(self) -> float:
+        """Return the score the curve tends to; not finite for a straight line."""
+        if self.form == "flat":
+            return float(self.straight[0])
+        if self.form == "saturating power":
+            return float(self.straight[0])
+        if self.form == "logistic":
+            return float(self.straight.sum())
+        return float(np.copysign(np.inf, self.straight[1]))
+
+
+def fit(grid: Grid, amounts: tuple[int, ...], scores: Floats, weights: Floats) -> list[Curve]:
+    """Fit one form to each row of `scores` (copies, amounts); `weights` are 1 / variance."""
+    root = np.sqrt(weights)
+    orthogonal, triangle = np.linalg.qr(grid.bases * root[None, :, None])
+    weighted = scores * root
+    parts = np.einsum("bm,gmp->bgp", weighted, orthogonal, optimize=True)
+    misfits = np.square(weighted).sum(axis=1)[:, None] - np.square(parts).sum(axis=2)
+    best = misfits.argmin(axis=1)
+    curves = []
+    for copy, place in enumerate(best):
+        straight = np.linalg.lstsq(triangle[place], parts[copy, place], rcond=None)[0]
+        curves.append(
+            Curve(
+                form=grid.form,
+                bent=grid.bent[place],
+                straight=straight,
+                misfit=max(float(misfits[copy, place]), 0.0),
+                smallest=float(amounts[0]),
+            )
+        )
+    return curves
+
+
+def profile(grid: Grid, scores: Floats, weights: Floats) -> Floats:
+    """Return the misfit at every place of the grid."""
+    root = np.sqrt(weights)
+    orthogonal = np.linalg.qr(grid.bases * root[None, :, None])[0]
+    weighted = scores * root
+    parts = np.einsum("m,gmp->gp", weighted, orthogonal)
+    misfits: Floats = np.square(weighted).sum() - np.square(parts).sum(axis=1)
+    return misfits
+
+
+def criterion(curve: Curve, grid: Grid, count: int, *, known: bool) -> float:
+    """Return Akaike's criterion; smaller is better.
+
+    With known noise it is misfit + 2 p; else the noise is a parameter too, with the small-sample
+    correction (AICc).
+    """
+    p = grid.parameters
+    if known:
+        return curve.misfit + 2 * p
+    free = count - p - 2
+    if free <= 0:
+        return float("inf") if p > 1 else count * float(np.log(curve.misfit + 1e-300))
+    return count * float(np.log(curve.misfit / count + 1e-300)) + 2 * (p + 1) * (1 + (p + 2) / free)
+
+
+def choose(
+    amounts: tuple[int, ...], scores: Floats, weights: Floats, *, known: bool
+) -> tuple[Curve, dict[str, Curve]]:
+    """Fit every form and return the best by `criterion`, and all by name."""
+    fitted = {g.form: (fit(g, amounts, scores[None], weights)[0], g) for g in grids(amounts)}
+    ranked = {
+        name: criterion(curve, grid, len(amounts), known=known)
+        for name, (curve, grid) in fitted.items()
+    }
+    best = min(ranked, key=lambda name: ranked[name])
+    return fitted[best][0], {name: curve for name, (curve, _) in fitted.items()}

@@ -1,0 +1,111 @@
+"""A draft: a finding whose verdict waits until the tests of its whole family are known.
+
+Families are adjusted by Benjamini and Hochberg's procedure.  Where nothing is true, the chance of
+any false verdict in a family is then at most its share; the shares add up to 5 in 100, so that a
+table without any effect reports none in 95 studies of 100.  Where much is true, as it is with
+growth, the threshold comes near that of a single test.  `p_adjusted` is scaled so that 0.05 is
+always the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from statsmodels.stats.multitest import multipletests
+
+from espalier.analysis._evidence import Block, Effect, Evidence, Panel
+from espalier.finding import Finding, decided
+
+ALPHA = 0.05
+SHARES: Mapping[str, float] = {"interference": 0.5, "order": 0.3, "growth": 0.2}
+"""What part of the 5 in 100 each family may spend.
+
+Interference is mixing, forgetting and factors; order is strategies and the exchange of sources;
+growth is growth, size, out-of-domain and sensitivity, whose effects are large wherever real.
+"""
+
+Verdict = Callable[[Mapping[str, float]], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A finding with its tests by name; `verdict` reads their adjusted p-values."""
+
+    finding: Finding
+    family: str = "interference"
+    tests: Mapping[str, float] = field(default_factory=dict)
+    verdict: Verdict | None = None
+
+
+def decide(drafts: Sequence[Draft]) -> Iterator[Finding]:
+    """Adjust the tests of each family together, then give every finding its verdict."""
+    adjusted: dict[tuple[int, str], float] = {}
+    for family, share in SHARES.items():
+        places = [
+            (place, name)
+            for place, draft in enumerate(drafts)
+            if draft.family == family
+            for name in draft.tests
+        ]
+        if places:
+            values = [drafts[place].tests[name] for place, name in places]
+            corrected = multipletests(values, method="fdr_bh")[1]
+            for where, value in zip(places, corrected, strict=True):
+                adjusted[where] = min(1.0, float(value) / share)
+    for place, draft in enumerate(drafts):
+        mine = {name: adjusted[place, name] for name in draft.tests}
+        if draft.verdict is None or not mine:
+            yield draft.finding
+        else:
+            main = mine.get("effect", min(mine.values()))
+            yield decided(draft.finding, draft.verdict(mine), main)
+
+
+def signed(effect: Effect, better: int, good: str, bad: str, neither: str) -> Verdict:
+    """Return the verdict of a difference: good, bad, or not to be told from none."""
+
+    def verdict(adjusted: Mapping[str, float]) -> str:
+        if adjusted["effect"] > ALPHA or effect.value == 0:
+            return neither
+        return good if effect.value * better > 0 else bad
+
+    return verdict
+
+
+def tests_of(effect: Effect) -> dict[str, float]:
+    """Return the test of no effect, none where runs were not repeated."""
+    return {"effect": effect.p} if effect.testable and effect.p is not None else {}
+
+
+def finding(
+    kind: str,
+    panel: Panel,
+    block: Block | None,
+    effect: Effect | None,
+    evidence: Evidence,
+    *,
+    rows: tuple[int | str, ...],
+    why: str = "",
+    **facts: Any,
+) -> Finding:
+    """Return a finding of a panel with the fields that all kinds share."""
+    return Finding(
+        kind=kind,
+        ability=panel.ability,
+        model=block.model if block else "all",
+        metric=panel.metric,
+        suite=panel.suite,
+        protocol=panel.protocol,
+        higher_is_better=panel.higher_is_better,
+        estimate=effect.value if effect else None,
+        interval=effect.interval(evidence.level) if effect else None,
+        verdict="undecided",
+        rows=rows,
+        why=why or (effect.why if effect else ""),
+        noise=effect.noise if effect else "unknown",
+        seeds=effect.seeds if effect else 0,
+        p=effect.p if effect else None,
+        facts=facts,
+    )

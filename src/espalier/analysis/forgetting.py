@@ -1,0 +1,86 @@
+"""Ask what a later stage unlearns.
+
+The last stage of a cell minus the best earlier one, seed by seed.  The best of several noisy
+scores looks better than it is, so the earlier stage is chosen, for each seed, by the other seeds:
+where nothing is forgotten the difference is then zero on average.  With a single seed the choice
+cannot be made honestly, and with one earlier stage there is none to make.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from espalier.analysis._draft import Draft, finding, signed, tests_of
+from espalier.analysis._evidence import OVERALL, Block, Condition, Effect, Evidence, Panel
+
+Cell = tuple[str, float | None, int, tuple[tuple[str, int], ...]]
+
+
+def forgetting(evidence: Evidence) -> Iterator[Draft]:
+    """Yield a finding for each cell of two or more measured stages, ability and model."""
+    for panel in evidence.panels:
+        if panel.ability == OVERALL:
+            continue
+        for block in panel.blocks:
+            for stages in _cells(block):
+                yield _forget(panel, block, stages, evidence)
+
+
+def _cells(block: Block) -> Iterator[list[Condition]]:
+    """Yield the measured stages of each cell, first to last, where the last is among them."""
+    cells: dict[Cell, list[Condition]] = defaultdict(list)
+    for c in block.conditions:
+        if c.stage > 0 and c.stages > 1:
+            cells[c.strategy, c.k, c.stages, tuple(sorted(c.mixture.items()))].append(c)
+    for conditions in cells.values():
+        ordered = sorted(conditions, key=lambda c: c.stage)
+        if len(ordered) > 1 and ordered[-1].final:
+            yield ordered
+
+
+def _forget(panel: Panel, block: Block, stages: Sequence[Condition], evidence: Evidence) -> Draft:
+    *earlier, last = stages
+    best = max(earlier, key=lambda c: block.mean(c) * panel.better)
+    effect = _transfer(panel, block, earlier, last)
+    return Draft(
+        finding=finding(
+            "forgetting",
+            panel,
+            block,
+            effect,
+            evidence,
+            rows=block.rows_of(stages),
+            backward_transfer=effect.value,
+            strategy=last.strategy,
+            k=last.k,
+            label=last.label,
+            amounts=dict(last.mixture),
+            stages=last.stages,
+            best_stage=best.stage,
+            scores=[[c.stage, block.mean(c)] for c in stages],
+        ),
+        tests=tests_of(effect),
+        verdict=signed(effect, panel.better, "improves", "forgets", "keeps"),
+    )
+
+
+def _transfer(panel: Panel, block: Block, earlier: Sequence[Condition], last: Condition) -> Effect:
+    """Return last minus best earlier, the best chosen for each seed by the other seeds."""
+    by_seed = [
+        {int(block.seeds[run]): run for run in range(c.first, c.last)} for c in (*earlier, last)
+    ]
+    shared = sorted(set.intersection(*(set(runs) for runs in by_seed)))
+    if len(earlier) == 1 or len(shared) < 2:
+        best = max(earlier, key=lambda c: block.mean(c) * panel.better)
+        return block.contrast([(last, 1.0), (best, -1.0)])
+    scores = np.array([[block.scores[runs[s]] for s in shared] for runs in by_seed])
+    before = scores[:-1] * panel.better
+    others = before.sum(axis=1, keepdims=True) - before
+    chosen = others.argmax(axis=0)
+    share = 1 / len(shared)
+    weights = [(by_seed[-1][s], share) for s in shared]
+    weights += [(by_seed[b][s], -share) for b, s in zip(chosen, shared, strict=True)]
+    return block.weigh(weights)

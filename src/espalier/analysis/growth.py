@@ -1,0 +1,289 @@
+"""Ask how an ability grows with its own data.
+
+The gain per doubling is the difference between the largest and the smallest amount, divided by
+the doublings between them: it needs no form, so that no choice of form can bias it.  The form
+(flat, log-linear, saturating power, logistic) is chosen by Akaike's criterion and serves for the
+picture, the plateau and the out-of-sample check.
+
+An ability *plateaus* where it grew, a bent form beats the straight line (likelihood ratio, 5 %),
+the bend lies between measured amounts, and nothing more is gained beyond it.  It *resists* where
+the gain over the whole measured range is told apart neither from nothing nor, by its interval,
+from more than `RESIST` of the metric's range.  The plateau's interval allows for a soft bend
+(parametric bootstrap) and for a sharp one (profile of a hinge): it holds both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from espalier.analysis._curves import Curve, choose, fit, grids, hinges, profile
+from espalier.analysis._draft import ALPHA, Draft, Verdict, finding
+from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
+from espalier.finding import SCATTER, SEEDS, Interval
+
+Floats = NDArray[np.float64]
+
+RESIST = 0.1
+"""A gain below this share of the metric's range, over all measured amounts, is none to speak of."""
+DRAWS = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Conditions of one block by the ability's own amount, smallest first."""
+
+    source: str
+    design: str
+    conditions: tuple[Condition, ...]
+    amounts: tuple[int, ...]
+
+    @property
+    def doublings(self) -> float:
+        """Return how many doublings lie between the smallest and the largest amount."""
+        return math.log2(self.amounts[-1] / self.amounts[0])
+
+
+def growth(evidence: Evidence) -> Iterator[Draft]:
+    """Yield one finding for each panel, model and source that teaches the ability."""
+    for panel in evidence.panels:
+        if panel.role != "in":
+            continue
+        for block in panel.blocks:
+            for series in all_series(panel, block, evidence):
+                yield _grow(panel, block, series, evidence)
+
+
+def all_series(panel: Panel, block: Block, evidence: Evidence) -> list[Series]:
+    """Return a series for each source alone; where there is none, that of the mixtures."""
+    alone = [
+        s
+        for source in panel.sources
+        if (s := _series(block, source, "single", lambda m, n=source: set(m) == {n}))
+    ]
+    if any(len(s.amounts) > 1 for s in alone):
+        return alone
+    mixed = [
+        s
+        for source in panel.sources
+        if (
+            s := _series(
+                block,
+                source,
+                "together",
+                lambda m, n=source: n in m and evidence.together(m),
+            )
+        )
+    ]
+    return [s for s in mixed if len(s.amounts) > 1] or alone or mixed
+
+
+def _series(block: Block, source: str, design: str, wanted: Any) -> Series | None:
+    """Return the series of the first strategy that has most amounts, multitask before others."""
+    by_strategy: dict[tuple[bool, str, float], dict[int, Condition]] = {}
+    for c in block.finals:
+        if wanted(c.mixture):
+            name = (c.strategy != "multitask", c.strategy, c.k or 0.0)
+            by_strategy.setdefault(name, {}).setdefault(c.mixture[source], c)
+    if not by_strategy:
+        return None
+    name = min(by_strategy, key=lambda n: (-len(by_strategy[n]), n))
+    points = by_strategy[name]
+    amounts = tuple(sorted(points))
+    return Series(
+        source=source,
+        design=design,
+        conditions=tuple(points[n] for n in amounts),
+        amounts=amounts,
+    )
+
+
+def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Draft:
+    facts: dict[str, Any] = {
+        "source": series.source,
+        "origin": evidence.origins[series.source].origin,
+        "design": series.design,
+        "points": _points(block, series, evidence.level),
+        "base": block.mean(block.base) if block.base else None,
+        "chance": panel.chance,
+        "form": None,
+        "curve": {},
+        "line": [],
+        "plateau_at": None,
+        "plateau_interval": None,
+        "plateau_why": "",
+        "gain_per_doubling": None,
+        "gain_interval": None,
+        "out_of_sample_error": None,
+    }
+    rows = block.rows_of(series.conditions)
+    if len(series.amounts) < 2:
+        why = "one amount only: growth needs two or more"
+        return Draft(
+            finding=finding("growth", panel, block, None, evidence, rows=rows, why=why, **facts)
+        )
+    gain = _gain(block, series)
+    variances, known = block.spreads(series.conditions)
+    scores = np.array([block.mean(c) for c in series.conditions])
+    curve, every = choose(series.amounts, scores, 1 / variances, known=known)
+    bend = _bend(block, series, scores, variances, every, panel, evidence.level, known=known)
+    facts |= {
+        "form": curve.form,
+        "curve": curve.parameters,
+        "line": _line(curve, series, variances, evidence.level),
+        "gain_per_doubling": gain.value,
+        "gain_interval": gain.interval(evidence.level),
+        "out_of_sample_error": _out_of_sample(series.amounts, scores, variances, known=known),
+    } | bend
+    tests = {} if gain.p is None else {"effect": gain.p}
+    return Draft(
+        finding=finding("growth", panel, block, gain, evidence, rows=rows, **facts),
+        family="growth",
+        tests=tests,
+        verdict=_verdict(gain, series.doublings, panel, evidence.level, bent=bool(bend)),
+    )
+
+
+def _gain(block: Block, series: Series) -> Effect:
+    """Return the gain per doubling from end to end.
+
+    With single seeds, the scatter about the curve is noise enough to test it: the amounts are
+    the repetitions.
+    """
+    first, last = series.conditions[0], series.conditions[-1]
+    effect = block.contrast([(last, 1 / series.doublings), (first, -1 / series.doublings)])
+    if effect.cautious is None or effect.testable:
+        return effect
+    return Effect(
+        value=effect.value,
+        variance=effect.cautious,
+        df=effect.cautious_df,
+        noise=SCATTER,
+        cautious=effect.cautious,
+        cautious_df=effect.cautious_df,
+        seeds=effect.seeds,
+    )
+
+
+def _points(block: Block, series: Series, level: float) -> list[dict[str, Any]]:
+    return [
+        {
+            "amount": amount,
+            "score": block.mean(c),
+            "interval": block.contrast([(c, 1.0)]).interval(level),
+            "seeds": c.seeds,
+            "scores": block.scores[c.first : c.last].tolist(),
+        }
+        for amount, c in zip(series.amounts, series.conditions, strict=True)
+    ]
+
+
+def _line(curve: Curve, series: Series, variances: Floats, level: float) -> list[list[float]]:
+    """Return the curve with a band of noisy refits: `[amount, score, low, high]`."""
+    amounts = np.geomspace(series.amounts[0], series.amounts[-1], 25)
+    copies = _copies(curve, series.amounts, variances)
+    grid = next(g for g in grids(series.amounts) if g.form == curve.form)
+    lines = np.array([c(amounts) for c in fit(grid, series.amounts, copies, 1 / variances)])
+    low, high = np.quantile(lines, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    return [list(map(float, row)) for row in zip(amounts, curve(amounts), low, high, strict=True)]
+
+
+def _copies(curve: Curve, amounts: tuple[int, ...], variances: Floats) -> Floats:
+    """Return noisy copies of the curve at the measured amounts, the same in every process."""
+    fitted = curve(np.array(amounts, dtype=np.float64))
+    noise = np.random.default_rng(0).standard_normal((DRAWS, len(amounts)))
+    return fitted + noise * np.sqrt(variances)
+
+
+def _out_of_sample(
+    amounts: tuple[int, ...], scores: Floats, variances: Floats, *, known: bool
+) -> float | None:
+    """Fit all but the largest amount, predict it, and return predicted minus measured."""
+    if len(amounts) < 4:
+        return None
+    curve, _ = choose(amounts[:-1], scores[:-1], 1 / variances[:-1], known=known)
+    return float(curve(np.array(amounts[-1:], dtype=np.float64))[0] - scores[-1])
+
+
+def _bend(
+    block: Block,
+    series: Series,
+    scores: Floats,
+    variances: Floats,
+    every: Mapping[str, Curve],
+    panel: Panel,
+    level: float,
+    *,
+    known: bool,
+) -> dict[str, Any]:
+    """Return the plateau's facts where the curve has one within the measured amounts, else {}."""
+    bent = [every[form] for form in ("saturating power", "logistic") if form in every]
+    if not bent or not known:
+        return {}
+    straight = every["log-linear"]
+    curve = min(bent, key=lambda c: c.misfit + 2 * len(c.bent))
+    gain = straight.misfit - curve.misfit
+    if chi2.sf(gain, len(curve.bent)) > 0.05 or curve.straight[1] == 0:
+        return {}
+    smallest, largest = series.amounts[0], series.amounts[-1]
+    rises = (curve.ceiling - float(curve(np.array([smallest], dtype=np.float64))[0])) * panel.better
+    if not smallest < curve.plateau < largest or rises <= 0:
+        return {}
+    beyond = [
+        c for n, c in zip(series.amounts, series.conditions, strict=True) if n >= curve.plateau
+    ]
+    if len(beyond) > 1:
+        late = block.contrast([(beyond[-1], 1.0), (beyond[0], -1.0)])
+        if late.p is not None and late.p < 0.05 and late.value * panel.better > 0:
+            return {}
+    return {
+        "plateau_at": curve.plateau,
+        "plateau_interval": _bend_interval(block, series, scores, variances, curve, level),
+    }
+
+
+def _bend_interval(
+    block: Block,
+    series: Series,
+    scores: Floats,
+    variances: Floats,
+    curve: Curve,
+    level: float,
+) -> Interval:
+    """Return the hull of where a soft bend and a sharp one may lie, within measured amounts."""
+    amounts = series.amounts
+    grid = next(g for g in grids(amounts) if g.form == curve.form)
+    refits = fit(grid, amounts, _copies(curve, amounts, variances), 1 / variances)
+    tail = 0.5 - level / 2
+    soft = np.quantile(
+        [min(max(c.plateau, amounts[0]), amounts[-1]) for c in refits], [tail, 1 - tail]
+    )
+    hinge = hinges(amounts)
+    misfit = profile(hinge, scores, 1 / variances)
+    df = block.noise.df if block.noise.source == SEEDS else math.inf
+    inside = hinge.bent[misfit - misfit.min() <= quantile(df, level) ** 2, 0]
+    return (
+        float(min(soft[0], 2 ** inside.min())),
+        float(max(soft[1], 2 ** inside.max())),
+    )
+
+
+def _verdict(gain: Effect, doublings: float, panel: Panel, level: float, *, bent: bool) -> Verdict:
+    def verdict(adjusted: Mapping[str, float]) -> str:
+        if adjusted["effect"] <= ALPHA:
+            if gain.value * panel.better < 0:
+                return "falls"
+            return "plateaus" if bent else "grows"
+        interval = gain.interval(level)
+        none = RESIST * panel.scale / doublings
+        if interval and -none <= interval[0] and interval[1] <= none:
+            return "resists"
+        return "undecided"
+
+    return verdict
