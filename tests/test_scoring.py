@@ -152,7 +152,7 @@ def test_replies_made_elsewhere_are_graded_by_item_or_by_question(tmp_path: Path
         ({"item": "sums/1", "reply": None}, "no text under 'reply'"),
         ({"item": "sums/1", "reply": 3}, "no text under 'reply'"),
         ({"reply": "#### 3"}, "it does not say what it answers"),
-        ({"question": "What is 8 + 1?", "reply": "#### 3"}, "the question is that of 0 items"),
+        ({"question": "What is 8 + 1?", "reply": "#### 3"}, "no item asks this question"),
         (["sums/1", "#### 3"], "a list, not an object"),
     ],
 )
@@ -186,7 +186,7 @@ def test_questions_that_are_asked_twice_need_the_item_named(tmp_path: Path) -> N
     ability = Ability(name="x", items=twice, scorers=SCORERS)
     rows = [{"item": "a", "reply": "#### 1"}, {"prompt": "same", "reply": "#### 1"}]
     (left_out,) = score_replies(ability, replies(tmp_path, rows)).left_out
-    assert "the prompt is that of 2 items; name the `item`" in left_out.why
+    assert "2 items ask this prompt; name the `item`" in left_out.why
 
 
 def test_an_ability_of_likelihoods_alone_cannot_be_graded_from_replies(tmp_path: Path) -> None:

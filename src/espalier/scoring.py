@@ -171,8 +171,10 @@ def _reply(
     for column in ("question", "prompt"):
         if isinstance(record.get(column), str):
             names = asked.get(_squeezed(record[column]), [])
-            if len(names) != 1:
-                raise DataError(f"the {column} is that of {len(names)} items; name the `item`")
+            if not names:
+                raise DataError(f"no item asks this {column}")
+            if len(names) > 1:
+                raise DataError(f"{len(names)} items ask this {column}; name the `item`")
             return names[0], reply
     raise DataError("it does not say what it answers; give `item`, or the `question`'s text")
 
