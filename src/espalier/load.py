@@ -1,4 +1,4 @@
-"""Read a study file: YAML, `extends:` and overrides in; a checked `Study`, or one clear line, out."""
+"""Read a study file: YAML, `extends:` and overrides in; a checked `Study`, or one line, out."""
 
 from __future__ import annotations
 

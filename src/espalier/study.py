@@ -147,6 +147,10 @@ def _short_seeds(value: Any) -> Any:
     return value
 
 
+AbilityEntry = Annotated[AbilityUse, BeforeValidator(_short_ability)]
+"""An ability as a study or a command line names it: in short, or with its options."""
+
+
 class Study(Spec):
     """A study: factors, what is measured, and how each stage is trained."""
 
@@ -162,9 +166,7 @@ class Study(Spec):
         (StrategyUse(name="multitask"),), min_length=1
     )
     seeds: Annotated[Seeds, BeforeValidator(_short_seeds)] = Seeds()
-    abilities: tuple[Annotated[AbilityUse, BeforeValidator(_short_ability)], ...] = Field(
-        min_length=1
-    )
+    abilities: tuple[AbilityEntry, ...] = Field(min_length=1)
     train: Recipe = Recipe()
     stages: tuple[dict[str, Any], ...] = Field(
         (), description="per stage of a cell: what differs from `train`"

@@ -57,6 +57,7 @@ class Compose(Step):
     seed: int
     root: Path = beside(default=Path())  # noqa: RUF009
     """The folder that relative paths of sources start from."""
+    label: str = beside(default="")
 
     def __post_init__(self) -> None:
         names = [draw.source for draw in self.draws]

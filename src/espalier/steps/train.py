@@ -23,7 +23,7 @@ class Pretrained(Step):
 
     digest: str
     """sha256 over a local folder's files, or `OWNER/NAME@COMMIT` of the hub."""
-    name: str = beside(default="")
+    label: str = beside(default="")
     path: str | None = beside(default=None)
     """Where the folder lies; None: on the hub."""
 
@@ -48,7 +48,7 @@ class Train(Step):
     recipe: Recipe
     seed: int
     backend: str = "hf"
-    stage: str = beside(default="")
+    label: str = beside(default="")
 
     def run(self, out: Path, at: Locate, site: Site) -> None:
         """Train, going on from what a killed attempt left in `out`."""

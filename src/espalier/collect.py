@@ -1,0 +1,168 @@
+"""Collect: from the store to the rows of the results table, in the order of the plan.
+
+What is not in the store is not in the table; `missing` says what that is.  Nothing that a machine
+or a clock decides enters the table, so the same study gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from espalier.plan import Measurement, Plan
+from espalier.steps.evaluate import Exam, Score
+from espalier.steps.train import Pretrained, Train
+from espalier.store import Store, read_json
+from espalier.study import AbilityUse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from espalier.results import Origin
+
+
+def collect(plan: Plan, store: Store) -> pd.DataFrame:
+    """Return one row for each finished measurement, and for each design that asked for it."""
+    import pandas as pd
+
+    from espalier.results import COLUMNS
+
+    spent: dict[str, tuple[int, int]] = {}
+    rows = [row for m in plan.measurements for row in _rows(m, plan, store, spent)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def untuned(
+    model: str,
+    parameters: int | None,
+    scores: Sequence[tuple[AbilityUse, Exam, Score]],
+    store: Store,
+) -> pd.DataFrame:
+    """Return one row for each finished score of a model outside any study."""
+    import pandas as pd
+
+    from espalier.results import COLUMNS
+
+    rows = [
+        {"model": model, "parameters": parameters, "strategy": "base", "design": "base"}
+        | {"stage": 0, "stages": 0, "amounts": "{}", "protocol": "epochs"}
+        | {"updates": 0, "tokens": 0, "seed": 0, "data_seed": 0}
+        | _measured(use, exam, score, store, use.role or exam.ability.role or "out")
+        for use, exam, score in scores
+        if store.has(score)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def items(plan: Plan, store: Store) -> pd.DataFrame:
+    """Return the per-item scores beside the table: key, item, score, chance, cluster."""
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    columns = ["item", "score", "chance", "cluster"]
+    frames = []
+    for key, score in {m.score.key: m.score for m in plan.measurements}.items():
+        path = store.path(score) / "items.parquet"
+        if store.has(score) and path.exists():
+            frame = pq.read_table(path, columns=columns).to_pandas()
+            frame.insert(0, "key", key)
+            frames.append(frame)
+    if not frames:
+        return pd.DataFrame(columns=["key", *columns])
+    return pd.concat(frames, ignore_index=True)
+
+
+def origins(plan: Plan) -> tuple[Origin, ...]:
+    """Return what each source teaches and who wrote it, as the table's sidecar says it."""
+    from espalier.results import Origin
+
+    return tuple(
+        Origin(name=s.name, ability=s.ability, origin=s.origin) for s in plan.study.sources
+    )
+
+
+def missing(plan: Plan, store: Store) -> list[tuple[str, str]]:
+    """Return (what, why) of every training stage and measurement that is not there."""
+    found = []
+    for step in plan.steps.values():
+        if not store.has(step):
+            label = step.remarks().get("label") or step.remarks().get("ability") or ""
+            failed = store.failure(step)
+            if failed or isinstance(step, Train):
+                found.append((f"{step.kind} {step.key} {label}".strip(), failed or "not run yet"))
+    return found
+
+
+def _rows(
+    m: Measurement, plan: Plan, store: Store, spent: dict[str, tuple[int, int]]
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one measurement: one for each design that asks for its cell."""
+    if not store.has(m.score):
+        return
+    checkpoint = m.score.answer.checkpoint
+    updates, tokens = _spent(checkpoint, store, spent)
+    taught = {s.ability for s in plan.study.sources}
+    role = m.use.role or m.exam.ability.role or ("in" if m.use.name in taught else "out")
+    amounts = dict(m.cell.mixture) if m.cell else {}
+    row = {
+        "model": m.model.name,
+        "parameters": plan.catalog.models[m.model.name].parameters,
+        "strategy": m.cell.strategy if m.cell else "base",
+        "k": m.cell.k if m.cell else None,
+        "stage": m.stage,
+        "stages": len(m.cell.stages) if m.cell else 0,
+        "amounts": json.dumps(amounts, sort_keys=True),
+        "epoch": _epochs(checkpoint),
+        "protocol": _protocol(plan),
+        "updates": updates,
+        "tokens": tokens,
+        "seed": m.cell.seed if m.cell else 0,
+        "data_seed": m.cell.data_seed if m.cell else 0,
+    } | _measured(m.use, m.exam, m.score, store, role)
+    for design in m.cell.designs if m.cell else ("base",):
+        yield row | {"design": design}
+
+
+def _measured(use: AbilityUse, exam: Exam, score: Score, store: Store, role: str) -> dict[str, Any]:
+    """Return the columns that a score itself fills."""
+    result = read_json(store.path(score) / "score.json")
+    taken = ("metric", "score", "stderr", "n", "chance", "higher_is_better")
+    return {
+        "ability": use.name,
+        "role": role,
+        "split": "test",
+        "suite": exam.ability.suite or use.name,
+        "key": score.key,
+    } | {name: result[name] for name in taken}
+
+
+def _spent(
+    checkpoint: Pretrained | Train, store: Store, known: dict[str, tuple[int, int]]
+) -> tuple[int, int]:
+    """Return the optimiser updates and supervised tokens of all stages up to a checkpoint."""
+    if isinstance(checkpoint, Pretrained):
+        return 0, 0
+    if checkpoint.key not in known:
+        before = _spent(checkpoint.start, store, known)
+        record = read_json(store.path(checkpoint) / "train.json")
+        known[checkpoint.key] = (
+            before[0] + int(record.get("updates", 0)),
+            before[1] + int(record.get("supervised_tokens", 0)),
+        )
+    return known[checkpoint.key]
+
+
+def _epochs(checkpoint: Pretrained | Train) -> float | None:
+    """Return the passes over the last stage's rows."""
+    if isinstance(checkpoint, Pretrained):
+        return None
+    rows = sum(draw.rows for draw in checkpoint.data.draws)
+    recipe = checkpoint.recipe
+    return round(recipe.count_updates(rows) * recipe.batch_size / rows, 6)
+
+
+def _protocol(plan: Plan) -> str:
+    """Return what was held equal: updates where every stage's length is given in them."""
+    recipes = [plan.study.train, *plan.study.recipes]
+    return "updates" if all(r.updates is not None for r in recipes) else "epochs"

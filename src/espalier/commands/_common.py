@@ -1,0 +1,217 @@
+"""What several commands share: options, and how things are said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from espalier.executor import Executor
+    from espalier.study import AbilityUse, Study
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def study_argument(f: F) -> F:
+    """Take a study and overrides on top of it."""
+    f = click.argument("overrides", nargs=-1, metavar="[NAME=VALUE]...")(f)
+    f = click.option(
+        "--set", "sets", multiple=True, metavar="NAME=VALUE", help="Same as a trailing NAME=VALUE."
+    )(f)
+    return click.argument("study", metavar="STUDY")(f)
+
+
+def store_option(f: F) -> F:
+    """Say where the steps lie."""
+    return click.option(
+        "--store",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("runs"),
+        envvar="ESPALIER_STORE",
+        show_default=True,
+        help="Folder of finished steps; studies that share it share work.",
+    )(f)
+
+
+def json_option(f: F) -> F:
+    """Answer a program rather than a person."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")(f)
+
+
+def site_options(f: F) -> F:
+    """Say where steps run."""
+    f = click.option(
+        "--micro-tokens",
+        type=click.IntRange(min=16),
+        default=16_384,
+        show_default=True,
+        help="Most tokens in one forward pass; less needs less memory and changes no result.",
+    )(f)
+    f = click.option(
+        "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Per worker."
+    )(f)
+    f = click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+    )(f)
+    return click.option(
+        "--workers",
+        type=click.IntRange(min=0),
+        default=None,
+        help="Worker processes; 0 works in this process.  Default: one per GPU, or per core.",
+    )(f)
+
+
+def open_study(name: str, sets: tuple[str, ...], overrides: tuple[str, ...]) -> Study:
+    """Load the study that `name` means, with the overrides on top."""
+    from espalier.load import find, load
+
+    return load(find(name), (*sets, *overrides))
+
+
+def open_executor(
+    workers: int | None, device: str, threads: int, micro_tokens: int, **more: Any
+) -> Executor:
+    """Return the local executor with the site the options describe."""
+    from espalier.executor import executors
+
+    return executors["local"](
+        workers=workers, device=device, threads=threads, micro_tokens=micro_tokens, **more
+    )
+
+
+def console(*, err: bool = False) -> Console:
+    """Return where a person reads."""
+    from rich.console import Console
+
+    return Console(stderr=err, highlight=False, soft_wrap=False)
+
+
+def say_json(value: Any) -> None:
+    """Print `value` as JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def minutes(seconds: float) -> str:
+    """Say a duration as a person would."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def size(count: float) -> str:
+    """Say a number of bytes as a person would."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def number(count: float) -> str:
+    """Say a large number shortly: 1.2 M."""
+    for unit in ("", " k", " M", " G", " T", " P"):
+        if abs(count) < 1000:
+            return f"{count:.0f}{unit}" if unit == "" else f"{count:.1f}{unit}"
+        count /= 1000
+    return f"{count:.1f} E"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    from espalier.errors import MissingError
+
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise MissingError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def ability_options(f: F) -> F:
+    """Say where an ability's data lies and how much of it is asked."""
+    f = click.option("--limit", type=click.IntRange(min=1), help="Only the first items.")(f)
+    return click.option("--data", help="Folder of the abilities' data; default: $ESPALIER_DATA.")(f)
+
+
+def asked_abilities(
+    names: str, data: str | None, limit: int | None
+) -> list[tuple[AbilityUse, dict[str, Any]]]:
+    """Read `gsm8k,tunnel:math` as a study would, and lay the options over those that fit."""
+    from typing import get_type_hints
+
+    from pydantic import TypeAdapter, ValidationError
+
+    from espalier.ability import abilities
+    from espalier.errors import SpecError
+    from espalier.study import AbilityEntry
+
+    found = []
+    for name in names.split(","):
+        try:
+            use = TypeAdapter(AbilityEntry).validate_python(name.strip())
+        except ValidationError as error:
+            message = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise SpecError(f"--ability {name}: {message}") from None
+        hints = get_type_hints(abilities[use.use])
+        options = use.options
+        if data is not None and "data" in hints:
+            options["data"] = data
+        for word in ("limit", "items"):
+            if limit is not None and word in hints:
+                options[word] = limit
+                break
+        found.append((use, options))
+    return found
+
+
+def show_scores(rows: list[tuple[str, dict[str, Any]]]) -> None:
+    """Print scores with their intervals and what guessing gives."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("ability")
+    table.add_column("metric")
+    for column in ("score", "95 % interval (items)", "chance", "n", "unscored"):
+        table.add_column(column, justify="right")
+    for name, row in rows:
+        low, high = item_interval(row)
+        table.add_row(
+            name,
+            str(row["metric"]),
+            _plain(row["score"]),
+            f"{_plain(low)} to {_plain(high)}" if low is not None else "unknown",
+            _plain(row.get("chance")),
+            str(row["n"]),
+            str(row.get("unscored") or ""),
+        )
+    console().print(table)
+
+
+def item_interval(row: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Return the 95 % interval from item noise: Wilson's for shares, normal for the rest."""
+    score, stderr, n = row["score"], row.get("stderr"), row.get("n")
+    if score is None or not n:
+        return None, None
+    share = stderr is not None and abs(stderr**2 - score * (1 - score) / n) < 1e-9
+    if 0 <= score <= 1 and share:
+        from statsmodels.stats.proportion import proportion_confint
+
+        low, high = proportion_confint(round(score * n), n, method="wilson")
+        return float(low), float(high)
+    if stderr is None:
+        return None, None
+    return score - 1.96 * stderr, score + 1.96 * stderr
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None or value != value else f"{value:.3f}"

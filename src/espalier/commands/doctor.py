@@ -1,0 +1,87 @@
+"""`espalier doctor`: what this machine can do."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from shutil import disk_usage
+from typing import Any
+
+import click
+
+from espalier.commands._common import console, json_option, say_json, size, store_option
+
+PARTS = {
+    "train and ask models (extra [train])": ("torch", "transformers", "safetensors"),
+    "analyse and report": (
+        "numpy",
+        "pandas",
+        "scipy",
+        "statsmodels",
+        "altair",
+        "vl-convert-python",
+    ),
+}
+
+
+@click.command()
+@store_option
+@json_option
+def doctor(store: Path, as_json: bool) -> None:
+    """Say what this machine can do: parts, cores, memory, GPUs, disk and speed."""
+    facts = look(store)
+    if as_json:
+        say_json(facts)
+        return
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            for part, state in value.items():
+                table.add_row(f"[dim]{name}[/]", f"{part} {state or '[red]not installed[/]'}")
+        else:
+            table.add_row(f"[dim]{name}[/]", str(value))
+    console().print(table)
+    missing = [p for parts in PARTS.values() for p in parts if _version(p) is None]
+    if missing:
+        what = ", ".join(missing)
+        console().print(f"\nMissing: {what}.  `pip install 'espalier[train]'` brings everything.")
+    else:
+        console().print(
+            "\nEverything is here.  `espalier quickstart` runs a true study in minutes."
+        )
+
+
+def look(store: Path) -> dict[str, Any]:
+    """Return what this machine has, without importing torch."""
+    from espalier.executors.local import available_cores, count_gpus
+    from espalier.work import matmul_peak
+
+    there = next(p for p in [store.resolve(), *store.resolve().parents] if p.exists())
+    facts: dict[str, Any] = {
+        "python": f"{sys.version.split()[0]} on {platform.system()} {platform.machine()}",
+        "cores": available_cores(),
+        "memory": size(_memory()),
+        "GPUs": count_gpus(),
+        "disk": f"{size(disk_usage(there).free)} free under {store}",
+        "store": f"{store} ({'writable' if os.access(there, os.W_OK) else 'NOT writable'})",
+        "matmul": f"{matmul_peak() / 1e9:.0f} GFLOP/s (fp32, NumPy, all its threads)",
+    }
+    for what, parts in PARTS.items():
+        facts[what] = {part: _version(part) for part in parts}
+    return facts
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _memory() -> float:
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

@@ -1,0 +1,86 @@
+"""`espalier eval MODEL --ability a,b`: measure any local model folder or hub id."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from espalier.commands._common import (
+    ability_options,
+    asked_abilities,
+    console,
+    json_option,
+    open_executor,
+    say_json,
+    show_scores,
+    site_options,
+    store_option,
+)
+
+
+@click.command(name="eval")
+@click.argument("model", metavar="MODEL")
+@click.option("--ability", required=True, help="One or more, by commas: gsm8k,tunnel:math")
+@click.option("--revision", help="Of a hub id: a commit, tag or branch.")
+@ability_options
+@store_option
+@site_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the results table, .csv or .parquet.",
+)
+@json_option
+def eval_(
+    model: str,
+    ability: str,
+    revision: str | None,
+    data: str | None,
+    limit: int | None,
+    store: Path,
+    workers: int | None,
+    device: str,
+    threads: int,
+    micro_tokens: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure MODEL, a local folder in the Hugging Face layout, a hub id, or tunnel:NAME.
+
+    Replies and likelihoods are kept in the store, so asking again costs nothing.
+    """
+    from espalier.collect import untuned
+    from espalier.model import open_model
+    from espalier.run import run
+    from espalier.steps.evaluate import prepare
+    from espalier.steps.train import Pretrained
+    from espalier.store import Store
+
+    opened = open_model(model, revision, Path())
+    label = model.replace(":", "/").rstrip("/").rpartition("/")[2]
+    path = str(opened.folder) if opened.local else None
+    start = Pretrained(digest=opened.digest, path=path, label=label)
+    exams = [
+        (use, prepare(use.use, options)) for use, options in asked_abilities(ability, data, limit)
+    ]
+    scores = [(use, exam, s) for use, exam in exams for s in exam.scores(start, backend="hf")]
+    steps = {step.key: step for _, _, score in scores for step in score.ancestry()}
+    shelf = Store(store)
+    with open_executor(workers, device, threads, micro_tokens) as executor:
+        outcome = run(steps, shelf, executor)
+    frame = untuned(label, opened.parameters, scores, shelf)
+    if out is not None:
+        from espalier import results
+
+        results.write(frame, out)
+    shown = frame.astype(object).where(frame.notna(), None)
+    rows = [{str(k): v for k, v in row.items()} for row in shown.to_dict(orient="records")]
+    if as_json:
+        say_json({"model": model, "scores": rows, "failed": dict(outcome.failed)})
+    else:
+        show_scores([(row["ability"], row) for row in rows])
+        for key, why in outcome.failed.items():
+            console(err=True).print(f"failed: {steps[key].kind} {key}: {why}", markup=False)
+    sys.exit(0 if outcome.complete else 1)

@@ -1,0 +1,91 @@
+"""`espalier explain KEY`: what a folder of the store is, and of what it was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from espalier.commands._common import console, json_option, minutes, say_json, store_option
+
+
+@click.command()
+@click.argument("key")
+@store_option
+@json_option
+def explain(key: str, store: Path, as_json: bool) -> None:
+    """Say what a step of the store is, and of what it was made.
+
+    KEY is the beginning of a step's key, as folder names, `status` and the table show it.
+    """
+    from espalier.store import COST, Store, read_json
+
+    shelf = Store(store)
+    folder, record = shelf.find(key)
+    ancestors = list(_ancestors(shelf, record))
+    if as_json:
+        say_json(
+            record
+            | {"path": str(folder), "cost": read_json(folder / COST)}
+            | {"train": read_json(folder / "train.json"), "score": read_json(folder / "score.json")}
+            | {"ancestors": ancestors}
+        )
+        return
+    from rich.tree import Tree
+
+    tree = Tree(_title(record, folder))
+    for name, value in _facts(record, folder):
+        tree.add(f"[dim]{name}[/] {value}")
+    made_of = tree.add("made of") if ancestors else tree
+    for ancestor in ancestors:
+        branch = made_of.add(_title(ancestor, None))
+        for name, value in _facts(ancestor, None):
+            branch.add(f"[dim]{name}[/] {value}")
+    console().print(tree)
+
+
+def _title(record: dict[str, Any], folder: Path | None) -> str:
+    identity = record.get("identity", {})
+    label = record.get("remarks", {}).get("label", "")
+    where = f"  [dim]{folder}[/]" if folder else ""
+    return f"[bold]{identity.get('kind')}[/] {record.get('key')} {label}{where}"
+
+
+def _facts(record: dict[str, Any], folder: Path | None) -> list[tuple[str, str]]:
+    """Return what a record says, parents left out."""
+    from rich.markup import escape
+
+    from espalier.store import COST, read_json
+
+    identity = record.get("identity", {})
+    facts = [
+        (name, escape(str(value)))
+        for name, value in identity.items()
+        if name != "kind" and not (isinstance(value, dict) and "step" in value)
+    ]
+    if "reason" in record:
+        facts.append(("failed", escape(record["reason"])))
+    if folder and (cost := read_json(folder / COST)):
+        facts.append(("took", f"{minutes(cost.get('wall_seconds', 0))} on {cost.get('device')}"))
+    for name in ("train.json", "score.json"):
+        if folder and (found := read_json(folder / name)):
+            plain = {k: v for k, v in found.items() if not isinstance(v, list)}
+            facts.append((name.removesuffix(".json"), escape(str(plain))))
+    return facts
+
+
+def _ancestors(shelf: Any, record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the records of everything a step was made of, nearest first."""
+    from espalier.store import RECORD, read_json
+
+    found: dict[str, dict[str, Any]] = {}
+    todo = [record]
+    while todo:
+        for value in todo.pop(0).get("identity", {}).values():
+            if isinstance(value, dict) and "step" in value and value["step"] not in found:
+                paths = list(shelf.root.glob(f"*/{value['step']}/{RECORD}"))
+                parent = read_json(paths[0]) if paths else {"key": value["step"]}
+                found[value["step"]] = parent
+                todo.append(parent)
+    return list(found.values())

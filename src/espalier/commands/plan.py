@@ -1,0 +1,156 @@
+"""`espalier plan STUDY`: what a study will do, and what it will cost, before it does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from espalier.commands._common import (
+    console,
+    json_option,
+    minutes,
+    number,
+    open_study,
+    say_json,
+    size,
+    store_option,
+    study_argument,
+)
+
+if TYPE_CHECKING:
+    from espalier.plan import Plan
+    from espalier.store import Store
+
+
+@click.command()
+@study_argument
+@store_option
+@click.option("--slots", type=click.IntRange(min=1), help="Steps at once; default: cores or GPUs.")
+@click.option("--cells", "show", default=12, show_default=True, help="Cells to show.")
+@json_option
+def plan(
+    study: str,
+    overrides: tuple[str, ...],
+    sets: tuple[str, ...],
+    store: Path,
+    slots: int | None,
+    show: int,
+    as_json: bool,
+) -> None:
+    """Show what STUDY will do and cost, without doing it.
+
+    STUDY is a study file, or the name of one that comes with Espalier.
+    """
+    from espalier.plan import plan as compile_plan
+    from espalier.store import Store
+
+    planned = compile_plan(open_study(study, sets, overrides))
+    facts = summarise(planned, Store(store), slots)
+    if as_json:
+        say_json(facts)
+    else:
+        draw(planned, facts, show)
+
+
+def summarise(planned: Plan, store: Store, slots: int | None = None) -> dict[str, Any]:
+    """Return the plan's counts and cost: what is there, what will be made."""
+    from espalier.executors.local import available_cores, count_gpus
+    from espalier.work import rates
+
+    slots = slots or count_gpus() or available_cores()
+    todo = [step for step in planned.steps.values() if not store.has(step)]
+    learnt = rates(planned.steps, planned.work, store)
+    seconds = {step.key: learnt.seconds(step, planned.work[step.key]) for step in todo}
+    kinds: dict[str, dict[str, Any]] = {}
+    for step in planned.steps.values():
+        kind = kinds.setdefault(
+            step.kind, {"steps": 0, "found": 0, "to_make": 0, "tokens": 0, "flops": 0, "seconds": 0}
+        )
+        work = planned.work[step.key]
+        kind["steps"] += 1
+        kind["to_make" if step.key in seconds else "found"] += 1
+        if step.key in seconds:
+            kind["tokens"] += round(work.tokens)
+            kind["flops"] += work.flops
+            kind["seconds"] += seconds[step.key]
+    trained = sum(planned.work[step.key].tokens for step in planned.stages)
+    total = sum(seconds.values())
+    return {
+        "study": planned.study.name,
+        "question": planned.study.question,
+        "cells": len(planned.cells),
+        "stages_asked": planned.stages_asked,
+        "stages_distinct": len(planned.stages),
+        "measurements": len(planned.measurements),
+        "steps": len(planned.steps),
+        "found": len(planned.steps) - len(todo),
+        "to_make": len(todo),
+        "rows": sum(planned.work[s.key].rows for s in todo if s.kind == "train"),
+        "tokens": round(sum(planned.work[s.key].tokens for s in todo)),
+        "flops": sum(planned.work[s.key].flops for s in todo),
+        "disk_bytes": round(sum(planned.work[s.key].disk for s in todo)),
+        "slots": slots,
+        "seconds_of_work": round(total, 1),
+        "seconds_expected": round(max(total / slots, max(seconds.values(), default=0)), 1),
+        "measured_rates": learnt.known(todo, planned.work),
+        "tokens_saved_by_sharing": round(planned.tokens_asked - trained),
+        "kinds": kinds,
+        "missing_rows": {
+            name: len(rows.bad) for name, (_, rows) in planned.catalog.sources.items() if rows.bad
+        },
+    }
+
+
+def draw(planned: Plan, facts: dict[str, Any], show: int) -> None:
+    """Print the plan as a tree with its cost."""
+    from rich.table import Table
+    from rich.tree import Tree
+
+    out = console()
+    study = planned.study
+    out.print(f"[bold]{study.name}[/]  {study.question}", markup=True)
+    tree = Tree(f"{facts['cells']} cells, {facts['measurements']} numbers asked for")
+    for name, opened in planned.catalog.models.items():
+        parameters = number(opened.parameters) if opened.parameters else "unknown"
+        branch = tree.add(f"[bold]{name}[/]  {parameters} parameters, {opened.digest[:12]}")
+        mine = [cell for cell in planned.cells if cell.model.name == name]
+        for cell in mine[:show]:
+            stages = "  →  ".join(
+                " + ".join(f"{rows:,} {source}" for source, rows in stage.items())
+                for stage in cell.stages
+            )
+            options = f" k={cell.options['k']}" if "k" in cell.options else ""
+            seeds = f"seed {cell.seed}/{cell.data_seed}"
+            branch.add(f"{cell.strategy}{options}  {stages}  [dim]{seeds}[/]")
+        if len(mine) > show:
+            branch.add(f"[dim]and {len(mine) - show} more; --cells {len(mine)} shows them[/]")
+    out.print(tree)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("steps", "in all", "found", "to make", "tokens", "FLOPs", "work"):
+        table.add_column(column, justify="left" if column == "steps" else "right")
+    for kind, counts in facts["kinds"].items():
+        table.add_row(
+            kind,
+            *(str(counts[name]) for name in ("steps", "found", "to_make")),
+            number(counts["tokens"]) if counts["tokens"] else "",
+            number(counts["flops"]) if counts["flops"] else "",
+            minutes(counts["seconds"]),
+        )
+    out.print(table)
+    out.print(
+        f"{facts['stages_asked']} training stages asked for, {facts['stages_distinct']} distinct: "
+        f"sharing saves {number(facts['tokens_saved_by_sharing'])} tokens of training."
+    )
+    how = "from finished steps" if facts["measured_rates"] else "a rough guess until steps finish"
+    if facts["to_make"]:
+        out.print(
+            f"About {minutes(facts['seconds_expected'])} with {facts['slots']} at once ({how}), "
+            f"{size(facts['disk_bytes'])} of disk."
+        )
+    else:
+        out.print("Everything is in the store: nothing to make.")
+    for name, count in facts["missing_rows"].items():
+        bad = planned.catalog.sources[name][1].bad
+        out.print(f"[yellow]source {name}: {count} rows cannot be used[/]; first: {bad[0]}")

@@ -1,0 +1,44 @@
+"""`espalier report TABLE|STUDY`: one self-contained page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from espalier.commands._common import store_option
+from espalier.commands.analyze import table_options
+
+
+@click.command()
+@click.argument("table", metavar="TABLE|STUDY")
+@table_options
+@store_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("report.html"),
+    show_default=True,
+)
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write every figure here as PNG, SVG, PDF and CSV.",
+)
+def report(
+    table: str,
+    sources: Path | None,
+    items: Path | None,
+    store: Path,
+    out: Path,
+    figures: Path | None,
+) -> None:
+    """Write a report of a results table or a study: one HTML file that needs no network."""
+    from espalier import analysis
+    from espalier.commands.analyze import open_table
+    from espalier.report import report as write_report
+
+    opened, facts = open_table(table, sources, items, store)
+    findings = analysis.analyze(opened)
+    write_report(opened, findings, out, study=facts, figures=figures)
+    click.echo(f"{out}")

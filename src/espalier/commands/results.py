@@ -1,0 +1,44 @@
+"""`espalier results STUDY`: the results table of what is measured so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from espalier.commands._common import json_option, open_study, store_option, study_argument
+
+
+@click.command()
+@study_argument
+@store_option
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A .csv or .parquet file; default: print CSV."
+)
+@json_option
+def results(
+    study: str,
+    overrides: tuple[str, ...],
+    sets: tuple[str, ...],
+    store: Path,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Write the results table of STUDY: one row per checkpoint, ability and metric.
+
+    It holds what is measured so far, and nothing that a clock or a machine decides.
+    """
+    from espalier import results as tables
+    from espalier.outputs import tabulate
+    from espalier.plan import plan
+    from espalier.store import Store
+
+    table = tabulate(plan(open_study(study, sets, overrides)), Store(store))
+    frame = table.frame[list(tables.COLUMNS)]
+    if out:
+        tables.write(table.frame, out)
+        click.echo(f"{out}: {len(frame)} rows", err=True)
+    elif as_json:
+        click.echo(frame.to_json(orient="records", indent=2))
+    else:
+        click.echo(frame.to_csv(index=False), nl=False)

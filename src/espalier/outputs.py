@@ -1,0 +1,180 @@
+"""The files a person reads: from a plan and its store to table, findings and report.
+
+store --collect--> results.csv, items.parquet, sources.yaml --analyze--> findings.json
+                                                            --report--> report.html
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from espalier import __version__
+from espalier.collect import collect, items, missing, origins
+from espalier.errors import DataError
+from espalier.plan import Plan
+from espalier.steps.evaluate import Score
+from espalier.steps.train import Train
+from espalier.store import Store
+
+if TYPE_CHECKING:
+    from espalier.analysis import Findings
+    from espalier.report.facts import Cost, Reply, StudyFacts
+    from espalier.results import Table
+
+REPLIES = 3
+"""Replies shown of every ability, as far as there are as many kinds of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What was written, and what it rests on."""
+
+    folder: Path
+    table: Table
+    findings: Findings
+    facts: StudyFacts
+
+
+def conclude(plan: Plan, store: Store, folder: Path, *, study_text: str) -> Outputs:
+    """Write results, findings and report of what is in the store; unfinished steps are named.
+
+    Raises `DataError` where nothing has been measured yet.
+    """
+    from espalier import analysis, report, results
+
+    table = tabulate(plan, store)
+    folder.mkdir(parents=True, exist_ok=True)
+    results.write(table.frame, folder / "results.csv")
+    if table.items is not None:
+        table.items.to_parquet(folder / "items.parquet", index=False)
+    sidecar = [origin.model_dump() for origin in origins(plan)]
+    write_whole(folder / "sources.yaml", json.dumps({"sources": sidecar}, indent=2) + "\n")
+    findings = analysis.analyze(table)
+    write_whole(folder / "findings.json", findings.to_json() + "\n")
+    facts = facts_of(plan, store, study_text)
+    report.report(table, findings, folder / "report.html", study=facts)
+    return Outputs(folder=folder, table=table, findings=findings, facts=facts)
+
+
+def tabulate(plan: Plan, store: Store) -> Table:
+    """Return the results table of what is in the store."""
+    from espalier import results
+
+    frame = collect(plan, store)
+    if frame.empty:
+        raise DataError(
+            f"{plan.study.name}: nothing measured yet in {store.root}; `espalier run` does it"
+        )
+    return results.tidy(
+        frame,
+        sources=origins(plan),
+        items=items(plan, store),
+        where=plan.study.name,
+        items_where="items",
+        sidecar=True,
+    )
+
+
+def facts_of(plan: Plan, store: Store, study_text: str) -> StudyFacts:
+    """Return what the report tells beyond the table."""
+    from espalier.report.facts import StudyFacts
+
+    return StudyFacts(
+        name=plan.study.name,
+        question=" ".join(plan.study.question.split()),
+        study=study_text,
+        sources={s.name: s.ability for s in plan.study.sources if s.ability != s.name},
+        cost=_cost(plan, store),
+        not_run=tuple(missing(plan, store)),
+        provenance=_provenance(plan, store),
+        replies=tuple(_replies(plan, store)),
+    )
+
+
+def _cost(plan: Plan, store: Store) -> Cost:
+    """Add up what the steps took, and what sharing saved."""
+    from espalier.report.facts import Cost
+
+    cpu = {key: store.cost(step).get("cpu_seconds", 0.0) for key, step in plan.steps.items()}
+    asked = 0.0
+    last = {id(m.cell): m.score.answer.checkpoint for m in plan.measurements if m.cell}
+    for checkpoint in last.values():
+        while isinstance(checkpoint, Train):
+            asked += cpu[checkpoint.key]
+            checkpoint = checkpoint.start
+    trained = sum(cpu[step.key] for step in plan.stages)
+    return Cost(
+        cells=len(plan.cells),
+        stages_asked=plan.stages_asked,
+        stages_trained=sum(1 for step in plan.stages if store.has(step)),
+        cpu_minutes=round(sum(cpu.values()) / 60, 2),
+        minutes_saved=round((asked - trained) / 60, 2),
+    )
+
+
+def _provenance(plan: Plan, store: Store) -> Mapping[str, str]:
+    ended = [store.cost(step).get("finished", "") for step in plan.steps.values()]
+    models = (f"{name}: {opened.digest[:16]}" for name, opened in plan.catalog.models.items())
+    rows = (
+        f"{name}: {len(read.messages)} rows, {read.digest[:16]}"
+        + (f", {len(read.bad)} unusable" if read.bad else "")
+        for name, (_, read) in plan.catalog.sources.items()
+    )
+    return {
+        "Espalier": __version__,
+        "last step finished": max(ended, default="") or "unknown",
+        "store": str(store.root),
+        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        "models": "; ".join(models),
+        "sources": "; ".join(rows),
+    }
+
+
+def _replies(plan: Plan, store: Store) -> list[Reply]:
+    """Choose a few replies to look at: of every ability, right, wrong and unscored ones.
+
+    They are the first of each kind, from the checkpoint that saw most data; not the best.
+    """
+    import pyarrow.parquet as pq
+
+    from espalier.report.facts import Reply
+
+    chosen: dict[str, tuple[int, Score, str]] = {}
+    for m in plan.measurements:
+        if m.score.answer.questions.kind != "generate" or not store.has(m.score) or not m.cell:
+            continue
+        seen = sum(m.cell.mixture.values())
+        if m.stage == len(m.cell.stages) and seen > chosen.get(m.use.name, (0,))[0]:
+            options = f" k={m.cell.options['k']}" if "k" in m.cell.options else ""
+            of = f"{m.model.name}, {m.cell.strategy}{options}, {seen:,} rows"
+            chosen[m.use.name] = (seen, m.score, of)
+    found = []
+    for ability, (_, score, of) in chosen.items():
+        kinds: dict[Any, dict[str, Any]] = {}
+        for row in pq.read_table(store.path(score) / "items.parquet").to_pylist():
+            kinds.setdefault(row["score"], row)
+        found += [
+            Reply(
+                ability=ability,
+                prompt=row["prompt"],
+                reply=row["reply"] or "",
+                reference=row["target"],
+                score=row["score"],
+                of=of,
+                key=score.key,
+            )
+            for row in list(kinds.values())[:REPLIES]
+        ]
+    return found
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    aside = path.with_name(f".{path.name}.partial")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
