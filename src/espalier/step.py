@@ -42,6 +42,8 @@ class Site:
     threads: int = 1
     micro_tokens: int = 16_384
     """The most tokens (padding included) in one forward pass."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice instead of keeping them: slower, for models that barely fit."""
     checkpoint_seconds: float = 20.0
     """How often a training step saves its state, at the least work lost to a kill."""
     progress: Path | None = None

@@ -1,0 +1,238 @@
+"""Ask a model: greedy replies and likelihoods, in batches of like length.
+
+Rows of a batch cannot see each other: padding is masked (replies) or behind (likelihoods).  What
+batching changes is the order in which numbers are added up, in the last bits; a reply depends on
+it only where two tokens are equally likely to about one part in a million.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from espalier.ability import Likelihood, Prompt, Reply
+from espalier.backends._model import (
+    Model,
+    context,
+    device_of,
+    logits_at,
+    open_model,
+    repeatable,
+    vocabulary,
+)
+from espalier.backends._rows import split
+from espalier.chat import Chat, Encoded
+from espalier.step import Site
+
+LOGITS = 2**28
+"""The most logits held at once in scoring (1 GiB in fp32)."""
+
+OVERHEAD = 256
+"""What one more pass through the model costs, in tokens of computing."""
+
+LEAVE = 0.75
+"""Finished rows are taken out of a batch once no more than this share of it is still going."""
+
+
+@contextmanager
+def load(folder: Path, *, site: Site) -> Iterator[Asked]:
+    """Load a model folder for asking: in fp32 on a CPU, else in the type its weights have."""
+    device = device_of(site)
+    with repeatable(site), torch.inference_mode():
+        model = open_model(folder, device, torch.float32 if device.type == "cpu" else "auto")
+        model.eval()
+        yield Asked(model, Chat(folder), site)
+        del model
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+@dataclass
+class _Row:
+    """A prompt under way."""
+
+    number: int
+    """Its place among the prompts."""
+    ids: list[int]
+    room: int
+    """The most new tokens it may get."""
+    reply: list[int]
+    finished: bool = False
+
+    @property
+    def going(self) -> bool:
+        return not self.finished and len(self.reply) < self.room
+
+
+class Asked:
+    """A loaded model; see `backend.LM`."""
+
+    def __init__(self, model: Model, chat: Chat, site: Site) -> None:
+        self.model, self.chat, self.site = model, chat, site
+        self.device = next(model.parameters()).device
+        self.context = context(model)
+        self.cut = 0
+        """How many prompts so far were longer than the context, and lost their beginning."""
+
+    def generate(
+        self, prompts: Sequence[Prompt], *, max_new_tokens: int, stop: Sequence[str] = ()
+    ) -> list[Reply]:
+        """Return the greedy reply to each prompt, in the order of the prompts.
+
+        A reply ends at an end-of-turn token or before a string of `stop` (then it is `finished`),
+        or at `max_new_tokens`, or where the context is full.
+        """
+        ends = [s for s in (*stop, self._end_text) if s]
+        rows = [self._row(i, self.chat.prompt(p), max_new_tokens) for i, p in enumerate(prompts)]
+        for group in self._groups([len(r.ids) + r.room for r in rows]):
+            batch = [rows[i] for i in group]
+            if _keeps_cache(self.model):
+                self._decode(batch, ends)
+            else:
+                self._generate(batch)
+        return [self._reply(row, ends) for row in rows]
+
+    def likelihoods(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Likelihood]:
+        """Return the log-likelihood of each (prompt, candidate reply).
+
+        After a conversation the candidate's end-of-turn token counts as one of its tokens; after
+        raw text there is none.  A pair longer than the context loses its beginning.
+        """
+        encoded = [self._fit(self.chat.pair(prompt, reply)) for prompt, reply in pairs]
+        totals = np.zeros(len(pairs))
+        most = max(1, LOGITS // vocabulary(self.model))
+        for group in self._groups([len(e.ids) for e in encoded], most=most):
+            totals[group] = self._score([encoded[i] for i in group])
+        return [
+            Likelihood(total=float(total), tokens=len(_targets(e)), characters=len(reply))
+            for total, e, (_, reply) in zip(totals, encoded, pairs, strict=True)
+        ]
+
+    @property
+    def _end_text(self) -> str:
+        """A template's end of turn that is several tokens, and so has to be looked for as text."""
+        text = self.chat.end_text
+        return "" if not text or len(self.chat.prompt(text)) == 1 else text
+
+    def _groups(self, lengths: list[int], most: int | None = None) -> list[list[int]]:
+        """Group places of `lengths`, longest first, into batches of at most `most` tokens."""
+        budget = min(self.site.micro_tokens, most or self.site.micro_tokens)
+        return split(lengths, most=budget, overhead=OVERHEAD) if lengths else []
+
+    def _row(self, number: int, ids: list[int], new: int) -> _Row:
+        """Fit a prompt into the context: at most half of it makes room for a long reply."""
+        if self.context is None:
+            return _Row(number, ids, new, [])
+        room = min(new, max(self.context - len(ids), self.context // 2))
+        self.cut += len(ids) > self.context - room
+        return _Row(number, ids[-(self.context - room) :], room, [])
+
+    def _fit(self, encoded: Encoded) -> Encoded:
+        if self.context is None or len(encoded.ids) <= self.context:
+            return encoded
+        self.cut += 1
+        return Encoded(encoded.ids[-self.context :], encoded.supervised[-self.context :], True)
+
+    def _tensor(self, values: object, dtype: torch.dtype = torch.int64) -> Tensor:
+        return torch.tensor(values, dtype=dtype, device=self.device)
+
+    def _decode(self, rows: list[_Row], ends: Sequence[str]) -> None:
+        """Extend `rows` token by token with a KV cache; finished rows leave the batch."""
+        width = max(len(r.ids) for r in rows)
+        ids = self._tensor([[0] * (width - len(r.ids)) + r.ids for r in rows])
+        mask = self._tensor([[0] * (width - len(r.ids)) + [1] * len(r.ids) for r in rows])
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        cache = None
+        while True:
+            last = torch.arange(len(ids), device=self.device) * ids.shape[1] + ids.shape[1] - 1
+            padded = not bool(mask.all())
+            logits, output = logits_at(
+                self.model,
+                last,
+                input_ids=ids,
+                attention_mask=mask if padded else None,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+            )
+            cache, chosen = output.past_key_values, logits.argmax(-1)
+            for row, token in zip(rows, chosen.tolist(), strict=True):
+                if row.going:
+                    self._append(row, token, ends)
+            going = [i for i, r in enumerate(rows) if r.going]
+            if not going:
+                return
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+            ids, positions = chosen[:, None], positions[:, -1:] + 1
+            if len(going) <= LEAVE * len(rows) and hasattr(cache, "batch_select_indices"):
+                keep = self._tensor(going)
+                rows = [rows[i] for i in going]
+                cache.batch_select_indices(keep)
+                ids, mask, positions = ids[keep], mask[keep], positions[keep]
+
+    def _append(self, row: _Row, token: int, ends: Sequence[str]) -> None:
+        if token in self.chat.end_ids:
+            row.finished = True
+            return
+        row.reply.append(token)
+        if ends:  # no token is less than a byte, so so many of them hold any of the strings
+            tail = self.chat.decode(row.reply[-max(len(e.encode()) for e in ends) - 4 :])
+            row.finished = any(end in tail for end in ends)
+
+    def _generate(self, rows: list[_Row]) -> None:
+        """Extend `rows` through transformers, for models whose memory is no KV cache.
+
+        One at a time: their state runs through padding too.
+        """
+        for row in rows:
+            ids = self._tensor([row.ids])
+            made = self.model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=row.room,
+                do_sample=False,
+                eos_token_id=sorted(self.chat.end_ids) or None,
+                pad_token_id=self.chat.pad_id,
+            )
+            for token in made[0, len(row.ids) :].tolist():
+                if row.going:
+                    self._append(row, token, ())
+
+    def _reply(self, row: _Row, ends: Sequence[str]) -> Reply:
+        text = self.chat.decode(row.reply)
+        found = [at for end in ends if (at := text.find(end)) >= 0]
+        return Reply(
+            text=text[: min(found)] if found else text, finished=row.finished or bool(found)
+        )
+
+    def _score(self, batch: list[Encoded]) -> list[float]:
+        """Return the summed log-probability of each row's supervised tokens."""
+        width = max(1, *(len(e.ids) - 1 for e in batch))
+        ids = self._tensor([(e.ids[:-1] + [0] * width)[:width] for e in batch])
+        marked = [(i, j) for i, e in enumerate(batch) for j in _targets(e)]
+        places = self._tensor([i * width + j - 1 for i, j in marked])
+        labels = self._tensor([batch[i].ids[j] for i, j in marked])
+        logits, _ = logits_at(self.model, places, input_ids=ids, use_cache=False)
+        losses = cross_entropy(logits.float(), labels, reduction="none").double().cpu().numpy()
+        rows = [i for i, _ in marked]
+        return list(-np.bincount(rows, weights=losses, minlength=len(batch)))
+
+
+def _targets(encoded: Encoded) -> list[int]:
+    """Return the places of the supervised tokens that have something before them."""
+    return [j for j, supervised in enumerate(encoded.supervised) if supervised and j]
+
+
+def _keeps_cache(model: Model) -> bool:
+    """Say whether the model goes on from keys and values, and not from a state."""
+    return "past_key_values" in inspect.signature(model.forward).parameters and not getattr(
+        model, "_is_stateful", False
+    )
