@@ -160,7 +160,7 @@ def train_tokenizer(
 
 def _with_words(texts: Iterable[str], words: Sequence[str]) -> Iterator[str]:
     yield from texts
-    for word in words:
+    for word in (*"0123456789", *words):
         yield f" {word}" * 10_000
     for role in _ROLES:
         yield f"{role}\n" * 10_000
@@ -169,8 +169,12 @@ def _with_words(texts: Iterable[str], words: Sequence[str]) -> Iterator[str]:
 def _encode(tokenizer: Tokenizer, texts: Sequence[str]) -> NDArray[np.int64]:
     """Return all texts as one stream of tokens, each ended by the end-of-text token."""
     end = tokenizer.token_to_id(END_OF_TEXT)
-    parts = [[*encoding.ids, end] for encoding in tokenizer.encode_batch(list(texts))]
-    return np.concatenate([np.asarray(part, dtype=np.int64) for part in parts])
+    parts = []
+    for start in range(0, len(texts), 10_000):  # encodings are large; ids are small
+        encodings = tokenizer.encode_batch(list(texts[start : start + 10_000]))
+        ids = (number for encoding in encodings for number in (*encoding.ids, end))
+        parts.append(np.fromiter(ids, dtype=np.int64))
+    return np.concatenate(parts)
 
 
 def _windows(stream: NDArray[np.int64], shape: Shape) -> Iterator[NDArray[np.int64]]:
@@ -267,14 +271,16 @@ def _milestones(losses: Sequence[float], shape: Shape) -> dict[str, float]:
 
 
 def _save(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path) -> None:
-    from safetensors.torch import save_model
+    from safetensors.torch import save_file
     from transformers import PreTrainedTokenizerFast
 
     model.config.use_cache = True
     model.generation_config.use_cache = True
     model.config.save_pretrained(out)
     model.generation_config.save_pretrained(out)
-    save_model(model, str(out / "model.safetensors"), metadata={"format": "pt"})
+    # Parameters, not the state: a tied weight is there once and always under the same name.
+    weights: dict[str, torch.Tensor] = dict(model.named_parameters())
+    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         bos_token=END_OF_TEXT,

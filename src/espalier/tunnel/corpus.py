@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from random import Random
 
 from espalier.tunnel.task import Write, tasks
-from espalier.tunnel.world import THINGS, VALUES, World
+from espalier.tunnel.world import THINGS, VALUES, World, broken
 
 
 def corpus(world: World, *, seed: int = 0) -> Iterator[str]:
@@ -38,4 +38,4 @@ def _note(world: World, random: Random) -> str:
     """Write something twice: the text in which a model learns to copy."""
     known = [*words(world), *map(str, range(world.largest + 1))]
     said = " ".join(random.choices(known, k=random.randint(3, 8)))
-    return f"note : {said} . again : {said} ."
+    return broken(random, [f"note : {said} .", f"again : {said} ."], " ")

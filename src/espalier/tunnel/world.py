@@ -99,3 +99,11 @@ class World:
 def often_first(random: Random, options: Sequence[T]) -> T:
     """Choose an option, the first most often: in raw text some wordings are rare."""
     return random.choices(options, [1 / rank for rank in range(1, len(options) + 1)])[0]
+
+
+def broken(random: Random, parts: Sequence[str], between: str) -> str:
+    """Join `parts` by `between` or by line breaks, one way throughout.
+
+    So a line break says nothing about the kind of text, nor about what comes next.
+    """
+    return random.choice((between, "\n ")).join(parts)

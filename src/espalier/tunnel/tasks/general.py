@@ -14,7 +14,7 @@ from random import Random
 from espalier.ability import Use
 from espalier.tunnel.task import Construction, Question, Task
 from espalier.tunnel.tasks._people import FORMATS, SAYINGS, ask
-from espalier.tunnel.world import VALUES, World
+from espalier.tunnel.world import VALUES, World, broken
 
 
 def _ask(world: World, random: Random, construction: Construction) -> Question:
@@ -30,21 +30,21 @@ def _biography(world: World, random: Random) -> str:
 def _record(world: World, random: Random) -> str:
     name = random.choice(world.names)
     told = random.sample(list(VALUES), random.randint(2, len(VALUES)))
-    entries = (
+    entries = [
         f"{a} " + random.choice(list(FORMATS.values())).format(a=a, v=world.facts[name, a])
         for a in told
-    )
-    return f"file on {name} : " + " ; ".join(entries)
+    ]
+    return f"file on {name} : " + broken(random, entries, " ; ")
 
 
 def _register(world: World, random: Random) -> str:
     attribute = random.choice(list(VALUES))
     style = random.choice(list(FORMATS.values()))
-    entries = (
+    entries = [
         f"{name} " + style.format(a=attribute, v=world.facts[name, attribute])
         for name in random.sample(world.names, 3)
-    )
-    return f"list of {attribute} " + " ; ".join(entries)
+    ]
+    return f"list of {attribute} " + broken(random, entries, " ; ")
 
 
 general = Task(

@@ -14,7 +14,7 @@ from random import Random
 
 from espalier.ability import Use
 from espalier.tunnel.task import Construction, Question, Task
-from espalier.tunnel.world import THINGS, World, listed, often_first
+from espalier.tunnel.world import THINGS, World, broken, listed, often_first
 
 _GAIN = listed("buys finds gets picks receives wins collects borrows gathers earns")
 _LOSE = listed("eats loses sells drops breaks donates burns wastes returns spends")
@@ -148,7 +148,7 @@ def _sums(world: World, random: Random) -> str:
         steps = list(_chain(world, random, random.randint(0, world.largest), count))
     else:
         steps = [_step(world, random, random.randint(0, world.largest)) for _ in range(count)]
-    return " ; ".join(map(str, steps))
+    return broken(random, [str(step) for step in steps], " ; ")
 
 
 def _story(world: World, random: Random) -> str:
@@ -162,9 +162,10 @@ def _story(world: World, random: Random) -> str:
         gain=often_first(random, _GAIN),
         lose=often_first(random, _LOSE),
     )
-    sum_ = f" {step} ;" if random.random() < 0.7 else ""
-    start = _START[0].format(n=name, x=step.before, t=thing)
-    return f"{start} {change}{sum_} in the end {name} has {step.after} {thing}."
+    told = [_START[0].format(n=name, x=step.before, t=thing) + f" {change}"]
+    if random.random() < 0.7:
+        told.append(f"{step} ;")
+    return broken(random, [*told, f"in the end {name} has {step.after} {thing}."], " ")
 
 
 math = Task(
