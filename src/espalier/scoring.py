@@ -55,7 +55,7 @@ def grade(item: Item, reply: Reply | None, scorer: Scorer) -> GradedRow:
         "target": item.target,
         "extracted": given.extracted,
         "score": given.score,
-        "chance": item.chance,
+        "chance": item.chance if scorer.higher_is_better else None,  # a loss has none
         "cluster": item.cluster,
         "reason": given.reason,
     }
