@@ -727,7 +727,7 @@ class _AllAnswers:
 def _repeat(matrix: Floats) -> float:
     """Return what items scatter from run to run of one condition, per run's mean."""
     matrix = matrix[:, ~np.isnan(matrix).any(axis=0)]
-    runs, items = matrix.shape
+    runs, items = int(matrix.shape[0]), int(matrix.shape[1])
     if runs < 2 or items < 2:
         return 0.0
     rest = matrix - matrix.mean(axis=0) - matrix.mean(axis=1, keepdims=True) + matrix.mean()

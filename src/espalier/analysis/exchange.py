@@ -1,0 +1,264 @@
+"""Ask how many synthetic rows one human row is worth.
+
+The two sources of an ability are taken to follow one curve, the synthetic one shifted along
+log2 rows: `synthetic(n) = human(n / rate)`.  The rate and its interval come from the profile of
+the misfit over the shift, each shift with the best of the forms of growth.  Where one curve does
+not fit both (5 %), there is no single rate; then the verdict compares the sources at equal
+amounts.  The rates at stated amounts need no common curve: they read off the synthetic curve
+where it reaches what so many human rows reach.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import fdtrc
+from scipy.stats import chi2
+
+from espalier.analysis._curves import Curve, basis, choose, fit, grids
+from espalier.analysis._draft import Draft, finding, signed, tests_of
+from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
+from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Interval
+
+Floats = NDArray[np.float64]
+Points = Mapping[int, Condition]
+
+SHIFTS = np.round(np.arange(-12, 12.01, 0.1), 10)
+"""Rates from 1/4096 to 4096 are looked at."""
+DRAWS = 200
+
+
+def exchange(evidence: Evidence) -> Iterator[Draft]:
+    """Yield a finding for each pair of a human and another source of one ability, and model."""
+    for panel in evidence.panels:
+        human = [n for n in panel.sources if evidence.origins[n].origin == "human"]
+        other = [n for n in panel.sources if evidence.origins[n].origin != "human"]
+        for block in panel.blocks:
+            for pair in ((h, s) for h in human for s in other):
+                first, second = (_points(block, name) for name in pair)
+                if first and second:
+                    yield _exchange(panel, block, pair, first, second, evidence)
+
+
+def _points(block: Block, source: str) -> Points:
+    points: dict[int, Condition] = {}
+    for c in block.finals:
+        if set(c.mixture) == {source} and (
+            c.mixture[source] not in points or c.strategy == "multitask"
+        ):
+            points[c.mixture[source]] = c
+    return dict(sorted(points.items()))
+
+
+def _exchange(
+    panel: Panel,
+    block: Block,
+    pair: tuple[str, str],
+    human: Points,
+    synthetic: Points,
+    evidence: Evidence,
+) -> Draft:
+    conditions = [*human.values(), *synthetic.values()]
+    rows = block.rows_of(conditions)
+    equal = _at_equal_amounts(block, human, synthetic)
+    facts: dict[str, Any] = {
+        "human": pair[0],
+        "synthetic": pair[1],
+        "rates": [],
+        "ceiling": None,
+        "ceiling_interval": None,
+        "at_equal_amounts": equal.value if equal else None,
+        "at_equal_amounts_interval": equal.interval(evidence.level) if equal else None,
+    }
+    spreads, known = block.spreads(conditions)
+    thin = (
+        ""
+        if min(len(human), len(synthetic)) > 1 and len(conditions) > 4
+        else ("a rate needs two amounts of each source, and five together")
+    )
+    if not known:
+        thin = thin or "nothing says how much the scores scatter"
+    rate, interval, p, why = None, None, None, thin
+    if not thin:
+        count = len(human)
+        facts["rates"] = _rates(block, human, synthetic, spreads, evidence.level)
+        facts["ceiling"], facts["ceiling_interval"] = _ceiling(
+            block, synthetic, spreads[count:], evidence.level
+        )
+        rate, interval, p, why = _rate(block, human, synthetic, spreads, evidence.level)
+    plain = finding("exchange", panel, block, None, evidence, rows=rows, why=why, **facts)
+    seeds = min(c.seeds for c in conditions)
+    repeated = block.noise.source == SEEDS
+    noise = SEEDS if repeated else ITEMS_ONLY if known else UNKNOWN
+    if known and not repeated and not why:
+        plain = replace(plain, why="one seed: the interval allows for the items only")
+    result = replace(plain, estimate=rate, interval=interval, noise=noise, seeds=seeds, p=p)
+    if not repeated:
+        return Draft(finding=result)
+    if p is not None and rate is not None:
+        effect = Effect(value=math.log2(rate), variance=1.0)
+        verdict = signed(effect, 1, "human better", "synthetic better", "tied")
+        return Draft(finding=result, family="order", tests={"effect": p}, verdict=verdict)
+    if equal is None:
+        return Draft(finding=result)
+    verdict = signed(equal, panel.better, "human better", "synthetic better", "tied")
+    return Draft(
+        finding=replace(result, p=equal.p), family="order", tests=tests_of(equal), verdict=verdict
+    )
+
+
+def _at_equal_amounts(block: Block, human: Points, synthetic: Points) -> Effect | None:
+    """Return human minus synthetic, averaged over the amounts that both have."""
+    shared = sorted(human.keys() & synthetic.keys())
+    if not shared:
+        return None
+    weights = [(human[n], 1 / len(shared)) for n in shared]
+    return block.contrast(weights + [(synthetic[n], -1 / len(shared)) for n in shared])
+
+
+def _rate(
+    block: Block, human: Points, synthetic: Points, spreads: Floats, level: float
+) -> tuple[float | None, Interval | None, float | None, str]:
+    """Return the rate, its interval, the p-value of a rate of 1, and why there is none."""
+    scores = np.array([block.mean(c) for c in (*human.values(), *synthetic.values())])
+    misfits, parameters = _profile(human, synthetic, scores, spreads)
+    best = int(misfits.argmin())
+    df = block.noise.df if block.noise.source == SEEDS else math.inf
+    free = len(scores) - parameters - 1
+    if free > 0 and chi2.sf(misfits[best], free) < 0.05:
+        return None, None, None, "no single rate: the two sources do not follow one curve"
+    reach = quantile(df, level) ** 2
+    inside = np.flatnonzero(misfits - misfits[best] <= reach)
+    if not len(inside) or inside[0] == 0 or inside[-1] == len(SHIFTS) - 1:
+        return None, None, None, "the amounts are too few or the curves too flat to find a rate"
+    none = float(np.interp(0.0, SHIFTS, misfits) - misfits[best])
+    p = float(fdtrc(1, max(min(df, 1e6), 1.0), max(none, 0.0)))
+    edges = _edges(misfits - misfits[best] - reach, int(inside[0]), int(inside[-1]))
+    return float(2 ** _vertex(misfits, best)), edges, p, ""
+
+
+def _profile(
+    human: Points, synthetic: Points, scores: Floats, spreads: Floats
+) -> tuple[Floats, int]:
+    """Return the misfit at every shift, by the form that fits best with its parameters counted."""
+    h = np.array(list(human), dtype=np.float64)
+    s = np.array(list(synthetic), dtype=np.float64)
+    root = np.sqrt(1 / spreads)
+    merged = tuple(sorted({*human, *synthetic}))
+    found: list[tuple[float, Floats, int]] = []
+    for grid in grids(merged):
+        if grid.form == "flat" or len(scores) < grid.parameters + 2:
+            continue
+        misfits = np.empty(len(SHIFTS))
+        for place, shift in enumerate(SHIFTS):
+            amounts = np.concatenate([h, s * 2**-shift])
+            bases = basis(grid.form, _thinned(grid.bent), amounts, float(h[0]))
+            q = np.linalg.qr(bases * root[None, :, None])[0]
+            parts = np.einsum("m,gmp->gp", scores * root, q)
+            whole = np.square(scores * root).sum()
+            misfits[place] = max((whole - np.square(parts).sum(axis=1)).min(), 0.0)
+        found.append((float(misfits.min()) + 2 * grid.parameters, misfits, grid.parameters))
+    _, misfits, parameters = min(found, key=lambda f: f[0])
+    return misfits, parameters
+
+
+def _thinned(bent: Floats) -> Floats:
+    """Return every third place of a large grid: the profile needs no more."""
+    return bent[::3] if len(bent) > 100 else bent
+
+
+def _vertex(misfits: Floats, best: int) -> float:
+    """Return the bottom of the parabola through the lowest place and its neighbours."""
+    if not 0 < best < len(misfits) - 1:
+        return float(SHIFTS[best])
+    left, middle, right = misfits[best - 1 : best + 2]
+    bend = left - 2 * middle + right
+    step = SHIFTS[1] - SHIFTS[0]
+    return float(SHIFTS[best] + (step * (left - right) / (2 * bend) if bend > 0 else 0.0))
+
+
+def _edges(excess: Floats, first: int, last: int) -> Interval:
+    """Return where the profile crosses the limit, between the places of the grid."""
+
+    def crossing(outside: int, inside: int) -> float:
+        a, b = excess[outside], excess[inside]
+        return float(SHIFTS[outside] + (SHIFTS[inside] - SHIFTS[outside]) * a / (a - b))
+
+    return 2 ** crossing(first - 1, first), 2 ** crossing(last + 1, last)
+
+
+def _rates(
+    block: Block, human: Points, synthetic: Points, spreads: Floats, level: float
+) -> list[dict[str, Any]]:
+    """Return the rate at each human amount, null where the synthetic curve does not get there."""
+    count = len(human)
+    n_h, n_s = tuple(human), tuple(synthetic)
+    fine = np.geomspace(n_s[0], n_s[-1], 400)
+    first, copies_h = _curves(block, human, spreads[:count])
+    second, copies_s = _curves(block, synthetic, spreads[count:])
+    rates = []
+    for n in n_h:
+        at = np.array([n], dtype=np.float64)
+        rate = _reach(second(fine), float(first(at)[0]), fine) / n
+        copies = np.array(
+            [
+                _reach(s(fine), float(h(at)[0]), fine) / n
+                for h, s in zip(copies_h, copies_s, strict=True)
+            ]
+        )
+        interval = None
+        if math.isfinite(rate) and np.isfinite(copies).mean() >= level:
+            low, high = np.nanquantile(
+                copies[np.isfinite(copies)], [0.5 - level / 2, 0.5 + level / 2]
+            )
+            interval = (float(min(low, rate)), float(max(high, rate)))
+        why = "" if math.isfinite(rate) else "the synthetic rows measured do not reach this score"
+        if math.isfinite(rate) and interval is None:
+            why = "within the noise, the synthetic rows measured may not reach this score"
+        rates.append(
+            {
+                "amount": n,
+                "rate": rate if math.isfinite(rate) else None,
+                "interval": interval,
+                "why": why,
+            }
+        )
+    return rates
+
+
+def _reach(curve: Floats, score: float, amounts: Floats) -> float:
+    """Return the first amount at which a curve passes a score, or infinity."""
+    above = (curve - score) * (1 if curve[-1] >= curve[0] else -1)
+    if above[0] > 0:
+        return math.nan
+    after = np.flatnonzero(above >= 0)
+    return float(amounts[after[0]]) if len(after) else math.inf
+
+
+def _curves(block: Block, points: Points, spreads: Floats) -> tuple[Curve, list[Curve]]:
+    """Return the chosen curve through a source's points, and refits to noisy copies."""
+    amounts = tuple(points)
+    scores = np.array([block.mean(c) for c in points.values()])
+    curve, _ = choose(amounts, scores, 1 / spreads, known=True)
+    grid = next(g for g in grids(amounts) if g.form == curve.form)
+    fitted = curve(np.array(amounts, dtype=np.float64))
+    noise = np.random.default_rng(len(amounts)).standard_normal((DRAWS, len(amounts)))
+    return curve, fit(grid, amounts, fitted + noise * np.sqrt(spreads), 1 / spreads)
+
+
+def _ceiling(
+    block: Block, synthetic: Points, spreads: Floats, level: float
+) -> tuple[float | None, Interval | None]:
+    """Return the score the synthetic curve tends to, where it bends within measured amounts."""
+    curve, copies = _curves(block, synthetic, spreads)
+    if curve.form not in ("saturating power", "logistic", "flat"):
+        return None, None
+    if curve.form != "flat" and curve.plateau > max(synthetic):
+        return None, None
+    low, high = np.quantile([c.ceiling for c in copies], [0.5 - level / 2, 0.5 + level / 2])
+    return curve.ceiling, (float(low), float(high))

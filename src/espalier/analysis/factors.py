@@ -1,0 +1,204 @@
+"""Ask what moves an ability when other data is mixed in: the amount of it, or the ratio.
+
+With `own` rows of the ability and `other` rows of the rest, multitask cells are fitted by
+
+    score = single(own) + c + A log2(other) + R log2(other / own)
+
+where `single(own)` is free for every own amount and pinned by the cells without other data.  If
+the amount matters alone, R is zero; if the ratio does, A is.  Where the own amount is fixed, or
+moves in step with the other, amount and ratio are one number under two names, and the question is
+refused.  So it is without single-source cells: then the ratio cannot be told from the own amount.
+
+The share of variance of each is what it explains of mixing's effect over the cells, averaged over
+the two orders of entering the fit (Lindeman, Merenda and Gold); noise and misfit keep the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import fdtrc
+
+from espalier.analysis._draft import ALPHA, Draft, finding
+from espalier.analysis._evidence import OVERALL, Block, Condition, Effect, Evidence, Panel
+from espalier.finding import Interval
+
+Floats = NDArray[np.float64]
+
+DRAWS = 500
+CONFOUNDED = 0.95
+"""Amount and ratio are taken as one where their squared correlation over the cells is above it."""
+
+
+def factors(evidence: Evidence) -> Iterator[Draft]:
+    """Yield one finding for each in-domain panel and model that has mixtures."""
+    for panel in evidence.panels:
+        if panel.role != "in" or panel.ability == OVERALL:
+            continue
+        for block in panel.blocks:
+            cells = [c for c in block.finals if panel.own(c.mixture) and _plain(c)]
+            if any(panel.others(c.mixture) for c in cells):
+                yield _factors(panel, block, cells, evidence)
+
+
+def _plain(condition: Condition) -> bool:
+    """Say whether a cell is one stage of everything: strategies are another question."""
+    return condition.strategy == "multitask" or len(condition.mixture) == 1
+
+
+def _own(panel: Panel, condition: Condition) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(panel.own(condition.mixture).items()))
+
+
+def _factors(panel: Panel, block: Block, cells: Sequence[Condition], evidence: Evidence) -> Draft:
+    alone = {_own(panel, c): c for c in cells if not panel.others(c.mixture)}
+    mixed = [c for c in cells if panel.others(c.mixture) and _own(panel, c) in alone]
+    why = _refusal(panel, cells, mixed)
+    rows = block.rows_of(cells)
+    if why:
+        empty = {"effect": None, "interval": None, "share": None, "share_interval": None}
+        plain = finding(
+            "factors", panel, block, None, evidence, rows=rows, why=why, cells=len(mixed)
+        )
+        facts = dict(plain.facts) | {"amount": empty, "ratio": empty}
+        return Draft(finding=replace(plain, facts=facts))
+    singles = [alone[own] for own in dict.fromkeys(_own(panel, c) for c in mixed)]
+    columns = _columns(panel, mixed)
+    maps = _maps(panel, singles, mixed, columns)
+    used = [*singles, *mixed]
+    amount, ratio, both = (
+        block.contrast(list(zip(used, weights.tolist(), strict=True)))
+        for weights in (maps[0], maps[1], maps[0] + maps[1])
+    )
+    shares, intervals = _shares(panel, block, singles, mixed, columns, evidence.level)
+    facts = {
+        "cells": len(mixed),
+        "amount": _part(amount, shares[0], intervals[0], evidence.level),
+        "ratio": _part(ratio, shares[1], intervals[1], evidence.level),
+    }
+    tests = {}
+    if amount.testable and amount.p is not None and ratio.p is not None:
+        tests = {"joint": _joint(amount, ratio, both), "amount": amount.p, "ratio": ratio.p}
+    return Draft(
+        finding=finding("factors", panel, block, amount, evidence, rows=rows, **facts),
+        tests=tests,
+        verdict=_verdict,
+    )
+
+
+def _refusal(panel: Panel, cells: Sequence[Condition], mixed: Sequence[Condition]) -> str:
+    """Say why the two cannot be told apart, or nothing where they can."""
+    if not mixed:
+        return (
+            "confounded: no single-source cells at the same own amounts to measure mixing against"
+        )
+    amount, ratio = _columns(panel, mixed)
+    if amount.std() < 1e-9 or ratio.std() < 1e-9:
+        which = "amount" if amount.std() < 1e-9 else "ratio"
+        return f"confounded: the {which} of the other data never changes"
+    if np.corrcoef(amount, ratio)[0, 1] ** 2 > CONFOUNDED:
+        return (
+            "confounded: amount and ratio of the other data move together; "
+            "vary the own amount as well"
+        )
+    if len(mixed) < 4:
+        return f"confounded: {len(mixed)} mixtures are too few to separate amount and ratio"
+    del cells
+    return ""
+
+
+def _columns(panel: Panel, mixed: Sequence[Condition]) -> tuple[Floats, Floats]:
+    other = np.array([panel.others(c.mixture) for c in mixed], dtype=np.float64)
+    own = np.array([sum(panel.own(c.mixture).values()) for c in mixed], dtype=np.float64)
+    return np.log2(other), np.log2(other / own)
+
+
+def _maps(
+    panel: Panel,
+    singles: Sequence[Condition],
+    mixed: Sequence[Condition],
+    columns: tuple[Floats, Floats],
+) -> Floats:
+    """Return the least-squares weights of every cell in A and in R."""
+    level = {_own(panel, c): i for i, c in enumerate(singles)}
+    count, levels = len(singles) + len(mixed), len(singles)
+    design = np.zeros((count, levels + 3))
+    for row, c in enumerate((*singles, *mixed)):
+        design[row, level[_own(panel, c)]] = 1
+    design[levels:, levels] = 1
+    for i, column in enumerate(columns):
+        design[levels:, levels + 1 + i] = column - column.mean()
+    return np.asarray(np.linalg.pinv(design)[-2:], dtype=np.float64)
+
+
+def _joint(amount: Effect, ratio: Effect, both: Effect) -> float:
+    """Return the p-value of no effect of either: an F test on the two together."""
+    a, r, s = amount.variance or 0.0, ratio.variance or 0.0, both.variance or 0.0
+    covariance = (s - a - r) / 2
+    values = np.array([amount.value, ratio.value])
+    matrix = np.array([[a, covariance], [covariance, r]])
+    if np.linalg.det(matrix) <= 1e-12 * a * r:
+        return min(amount.p or 1.0, ratio.p or 1.0)
+    statistic = float(values @ np.linalg.solve(matrix, values)) / 2
+    return float(fdtrc(2, max(min(amount.df, 1e6), 1.0), max(statistic, 0.0)))
+
+
+def _shares(
+    panel: Panel,
+    block: Block,
+    singles: Sequence[Condition],
+    mixed: Sequence[Condition],
+    columns: tuple[Floats, Floats],
+    level: float,
+) -> tuple[Floats, tuple[Interval, Interval]]:
+    single = {_own(panel, c): i for i, c in enumerate(singles)}
+    place = np.array([single[_own(panel, c)] for c in mixed])
+    alone = np.array([block.mean(c) for c in singles])
+    together = np.array([block.mean(c) for c in mixed])
+    shares = _split((together - alone[place])[None], columns)[0]
+    spread_alone, _ = block.spreads(singles)
+    spread_mixed, _ = block.spreads(mixed)
+    random = np.random.default_rng(0)
+    noisy = together + random.standard_normal((DRAWS, len(mixed))) * np.sqrt(spread_mixed)
+    below = alone + random.standard_normal((DRAWS, len(singles))) * np.sqrt(spread_alone)
+    copies = _split(noisy - below[:, place], columns)
+    low, high = np.quantile(copies, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    low, high = np.minimum(low, shares), np.maximum(high, shares)
+    return shares, ((float(low[0]), float(high[0])), (float(low[1]), float(high[1])))
+
+
+def _split(effects: Floats, columns: tuple[Floats, Floats]) -> Floats:
+    """Return, for each row of effects, the shares of variance of the two columns."""
+    centred = effects - effects.mean(axis=1, keepdims=True)
+    whole = np.square(centred).sum(axis=1)
+    x = np.column_stack([column - column.mean() for column in columns])
+
+    def explained(design: Floats) -> Floats:
+        q = np.linalg.qr(design)[0]
+        share: Floats = np.square(centred @ q).sum(axis=1) / np.where(whole > 0, whole, 1.0)
+        return share
+
+    both, first, second = explained(x), explained(x[:, :1]), explained(x[:, 1:])
+    return np.column_stack([(first + both - second) / 2, (second + both - first) / 2])
+
+
+def _part(effect: Effect, share: Any, interval: Interval, level: float) -> dict[str, Any]:
+    return {
+        "effect": effect.value,
+        "interval": effect.interval(level),
+        "p": effect.p,
+        "share": float(share),
+        "share_interval": interval,
+    }
+
+
+def _verdict(adjusted: Mapping[str, float]) -> str:
+    """Name what is significant where the two together are; else say that neither is."""
+    if adjusted["joint"] > ALPHA:
+        return "neither"
+    seen = [name for name in ("amount", "ratio") if adjusted[name] <= ALPHA]
+    return "both" if len(seen) == 2 else seen[0] if seen else "undecided"
