@@ -39,9 +39,7 @@ def rows(models: int = 1, seeds: int = 3, n: int = 200) -> list[dict[str, Any]]:
         out.append(cell | common | {"ability": ability, "score": share})
         loss = {"n": n, "seed": seed, "key": key + "n", "metric": "nll", "higher_is_better": False}
         if ability == "math":
-            out.append(
-                cell | loss | {"ability": ability, "score": 2.5 - 2 * p, "stderr": 0.04}
-            )
+            out.append(cell | loss | {"ability": ability, "score": 2.5 - 2 * p, "stderr": 0.04})
 
     for place, (model, parameters) in enumerate(list(MODELS.items())[:models]):
         base = {"model": model, "parameters": parameters}
@@ -101,7 +99,9 @@ def findings(models: int = 1) -> dict[str, Any]:
 
     def add(kind: str, ability: str, model: str, verdict: str, estimate: Any, **facts: Any) -> None:
         spread = facts.pop("spread", None)
-        interval = None if spread is None or estimate is None else [estimate - spread, estimate + spread]
+        interval = (
+            None if spread is None or estimate is None else [estimate - spread, estimate + spread]
+        )
         out.append(
             {
                 "kind": kind,
@@ -133,47 +133,212 @@ def findings(models: int = 1) -> dict[str, Any]:
                     for a in (16 * 2 ** (i / 4) for i in range(25))
                 ]
                 gain = {"math": 0.082, "code": 0.068, "general": 0.018}[ability]
-                plateau = {"plateau_at": 96, "plateau_interval": [50, 180]} if verdict == "plateaus" else {}
-                add("growth", ability, model, verdict, gain, spread=0.011, design=design, form="log-linear",
-                    line=line, points=[], source=ability, origin="human", base=0.1, chance=0.0,
-                    gain_per_doubling=gain, **plateau)
+                plateau = (
+                    {"plateau_at": 96, "plateau_interval": [50, 180]}
+                    if verdict == "plateaus"
+                    else {}
+                )
+                add(
+                    "growth",
+                    ability,
+                    model,
+                    verdict,
+                    gain,
+                    spread=0.011,
+                    design=design,
+                    form="log-linear",
+                    line=line,
+                    points=[],
+                    source=ability,
+                    origin="human",
+                    base=0.1,
+                    chance=0.0,
+                    gain_per_doubling=gain,
+                    **plateau,
+                )
             for amount in AMOUNTS:
                 gap = 0.05 if amount < 100 else -0.03
                 sure = ability != "general" and amount != 256
-                add("mixing", ability, model, ("helps" if gap > 0 else "hurts") if sure else "tied", gap,
-                    spread=0.02 if sure else 0.06, of="difference", amount=amount, source=ability,
-                    mixture=dict.fromkeys(ABILITIES, amount), single=0.5, mixed=0.5 + gap, others=2 * amount)
-            add("mixing", ability, model, "hurts", 128.0, spread=60.0, of="crossover", differences=[])
-            for k, lost in (("sequential", -0.45), ("mixed_sequential", -0.3), ("dmt k=1/4", -0.02)):
+                add(
+                    "mixing",
+                    ability,
+                    model,
+                    ("helps" if gap > 0 else "hurts") if sure else "tied",
+                    gap,
+                    spread=0.02 if sure else 0.06,
+                    of="difference",
+                    amount=amount,
+                    source=ability,
+                    mixture=dict.fromkeys(ABILITIES, amount),
+                    single=0.5,
+                    mixed=0.5 + gap,
+                    others=2 * amount,
+                )
+            add(
+                "mixing",
+                ability,
+                model,
+                "hurts",
+                128.0,
+                spread=60.0,
+                of="crossover",
+                differences=[],
+            )
+            for k, lost in (
+                ("sequential", -0.45),
+                ("mixed_sequential", -0.3),
+                ("dmt k=1/4", -0.02),
+            ):
                 verdict = "forgets" if lost < -0.1 and ability != "general" else "keeps"
-                add("forgetting", ability, model, verdict, lost if verdict == "forgets" else -0.01, spread=0.05,
-                    strategy=k.split()[0], label=k, amounts=dict.fromkeys(ABILITIES, 1024), stages=2, best_stage=1,
-                    scores=[[0, 0.1], [1, 0.6], [2, 0.3]], k=0.25 if "k" in k else None)
-        for rank, label in enumerate(("dmt k=1/4", "multitask", "mixed_sequential", "sequential"), 1):
-            add("strategy", "overall", model, "better" if rank == 1 else "worse" if rank > 2 else "tied",
-                0.05 - 0.04 * rank, spread=0.02, strategy=label.split()[0], label=label, against="multitask",
-                rank=rank, rank_probability=0.91 if rank == 1 else 0.7, of_strategies=4, mixtures=1,
-                score=0.7, differences=[], k=None, best_k=0.25, best_k_interval=[0.0625, 0.25])
-    add("size", "math", "all", "grows", 0.03, spread=0.01, models=[
-        {"model": m, "parameters": p, "score": 0.3 + 0.1 * i, "interval": [0.25 + 0.1 * i, 0.35 + 0.1 * i]}
-        for i, (m, p) in enumerate(MODELS.items())], inversions=[], cells=4, gain_per_doubling=0.03)
-    add("factors", "general", "xs", "amount", 0.02, spread=0.01, cells=9,
-        amount={"effect": 0.02, "interval": [0.01, 0.03], "share": 0.7, "share_interval": [0.5, 0.8], "p_adjusted": 0.01},
-        ratio={"effect": 0.0, "interval": [-0.01, 0.01], "share": 0.1, "share_interval": [0.0, 0.3], "p_adjusted": 0.9})
-    add("ood", "exam", "xs", "follows", 0.8, spread=0.15, cells=12,
-        gains=[[0.05 * i, 0.03 * i + (i % 3) * 0.01] for i in range(12)])
-    add("exchange", "math", "xs", "human better", 3.2, spread=1.1, human="math", synthetic="math_rft",
-        rates=[{"amount": a, "rate": r, "interval": [r / 1.5, r * 1.6], "why": ""} for a, r in ((16, 2.0), (64, 2.9), (256, 4.4))]
+                add(
+                    "forgetting",
+                    ability,
+                    model,
+                    verdict,
+                    lost if verdict == "forgets" else -0.01,
+                    spread=0.05,
+                    strategy=k.split()[0],
+                    label=k,
+                    amounts=dict.fromkeys(ABILITIES, 1024),
+                    stages=2,
+                    best_stage=1,
+                    scores=[[0, 0.1], [1, 0.6], [2, 0.3]],
+                    k=0.25 if "k" in k else None,
+                )
+        for rank, label in enumerate(
+            ("dmt k=1/4", "multitask", "mixed_sequential", "sequential"), 1
+        ):
+            add(
+                "strategy",
+                "overall",
+                model,
+                "better" if rank == 1 else "worse" if rank > 2 else "tied",
+                0.05 - 0.04 * rank,
+                spread=0.02,
+                strategy=label.split()[0],
+                label=label,
+                against="multitask",
+                rank=rank,
+                rank_probability=0.91 if rank == 1 else 0.7,
+                of_strategies=4,
+                mixtures=1,
+                score=0.7,
+                differences=[],
+                k=None,
+                best_k=0.25,
+                best_k_interval=[0.0625, 0.25],
+            )
+    add(
+        "size",
+        "math",
+        "all",
+        "grows",
+        0.03,
+        spread=0.01,
+        models=[
+            {
+                "model": m,
+                "parameters": p,
+                "score": 0.3 + 0.1 * i,
+                "interval": [0.25 + 0.1 * i, 0.35 + 0.1 * i],
+            }
+            for i, (m, p) in enumerate(MODELS.items())
+        ],
+        inversions=[],
+        cells=4,
+        gain_per_doubling=0.03,
+    )
+    add(
+        "factors",
+        "general",
+        "xs",
+        "amount",
+        0.02,
+        spread=0.01,
+        cells=9,
+        amount={
+            "effect": 0.02,
+            "interval": [0.01, 0.03],
+            "share": 0.7,
+            "share_interval": [0.5, 0.8],
+            "p_adjusted": 0.01,
+        },
+        ratio={
+            "effect": 0.0,
+            "interval": [-0.01, 0.01],
+            "share": 0.1,
+            "share_interval": [0.0, 0.3],
+            "p_adjusted": 0.9,
+        },
+    )
+    add(
+        "ood",
+        "exam",
+        "xs",
+        "follows",
+        0.8,
+        spread=0.15,
+        cells=12,
+        gains=[[0.05 * i, 0.03 * i + (i % 3) * 0.01] for i in range(12)],
+    )
+    add(
+        "exchange",
+        "math",
+        "xs",
+        "human better",
+        3.2,
+        spread=1.1,
+        human="math",
+        synthetic="math_rft",
+        rates=[
+            {"amount": a, "rate": r, "interval": [r / 1.5, r * 1.6], "why": ""}
+            for a, r in ((16, 2.0), (64, 2.9), (256, 4.4))
+        ]
         + [{"amount": 1024, "rate": None, "interval": None, "why": "beyond the ceiling"}],
-        ceiling=0.55, ceiling_interval=[0.5, 0.6])
-    add("sensitivity", "all", "all", "undecided", None, abilities=[
-        {"ability": a, "complexity": 0.3, "transference": 0.2, "gain": 0.05, "predicted": 0.04} for a in ABILITIES],
-        definitions="complexity: our own measure")
+        ceiling=0.55,
+        ceiling_interval=[0.5, 0.6],
+    )
+    add(
+        "sensitivity",
+        "all",
+        "all",
+        "undecided",
+        None,
+        abilities=[
+            {"ability": a, "complexity": 0.3, "transference": 0.2, "gain": 0.05, "predicted": 0.04}
+            for a in ABILITIES
+        ],
+        definitions="complexity: our own measure",
+    )
     claims = [
-        {"id": "dong2023.1", "text": "Abilities scale differently.", "verdict": "holds", "because": "Math gains 8 points per doubling, general 2.", "findings": [0, 4]},
-        {"id": "dong2023.2", "text": "Mixing helps at low amounts and hurts at full amount.", "verdict": "undecided", "because": "Only math shows both.", "findings": [2]},
-        {"id": "song2023.4", "text": "Ethics resists.", "verdict": "not tested", "because": "No ability called ethics.", "findings": []},
-        {"id": "dong2023.5", "text": "k trades general against specialised.", "verdict": "fails", "because": HOSTILE, "findings": [3]},
+        {
+            "id": "dong2023.1",
+            "text": "Abilities scale differently.",
+            "verdict": "holds",
+            "because": "Math gains 8 points per doubling, general 2.",
+            "findings": [0, 4],
+        },
+        {
+            "id": "dong2023.2",
+            "text": "Mixing helps at low amounts and hurts at full amount.",
+            "verdict": "undecided",
+            "because": "Only math shows both.",
+            "findings": [2],
+        },
+        {
+            "id": "song2023.4",
+            "text": "Ethics resists.",
+            "verdict": "not tested",
+            "because": "No ability called ethics.",
+            "findings": [],
+        },
+        {
+            "id": "dong2023.5",
+            "text": "k trades general against specialised.",
+            "verdict": "fails",
+            "because": HOSTILE,
+            "findings": [3],
+        },
     ]
     left_out = [{"what": "rows without a score", "why": "unscored", "rows": [3, 4]}]
     return {"version": 1, "findings": out, "claims": claims, "left_out": left_out}
@@ -185,12 +350,48 @@ def facts() -> StudyFacts:
         name="quickstart",
         question="How should math, code and general chat be mixed for a tiny model?",
         study="name: quickstart\n# " + HOSTILE + "\nmodels:\n  - {name: xs, path: 'tunnel:xs'}\n",
-        cost=Cost(cells=126, stages_asked=160, stages_trained=118, cpu_minutes=6.4, minutes_saved=1.9, wall_minutes=3.5),
-        not_run=(("train 91ab54 (dmt k=1/64, seed 2)", "killed by the user"), ("score " + HOSTILE, "needs the step above")),
-        provenance={"espalier": "0.1.0", "store": "runs/quickstart", "run": "2026-11-21", "machine": "2 cores, 8 GB"},
+        cost=Cost(
+            cells=126,
+            stages_asked=160,
+            stages_trained=118,
+            cpu_minutes=6.4,
+            minutes_saved=1.9,
+            wall_minutes=3.5,
+        ),
+        not_run=(
+            ("train 91ab54 (dmt k=1/64, seed 2)", "killed by the user"),
+            ("score " + HOSTILE, "needs the step above"),
+        ),
+        provenance={
+            "espalier": "0.1.0",
+            "store": "runs/quickstart",
+            "run": "2026-11-21",
+            "machine": "2 cores, 8 GB",
+        },
         replies=(
-            Reply(ability="math", prompt="What is 3 + 4 * 2?", reply="4 * 2 = 8, 3 + 8 = 11 #### 11", reference="#### 11", score=1.0, of="xs, dmt k=1/4"),
-            Reply(ability="code", prompt="Write a function that reverses a list.", reply=HOSTILE, reference="def f(x): return x[::-1]", score=0.0, of="xs, sequential"),
-            Reply(ability="general", prompt="Who keeps bees in Orla?", reply="\ud83d lone surrogate and a very long line " + "x" * 400, reference="Mira keeps bees.", score=0.0, of="xs, multitask"),
+            Reply(
+                ability="math",
+                prompt="What is 3 + 4 * 2?",
+                reply="4 * 2 = 8, 3 + 8 = 11 #### 11",
+                reference="#### 11",
+                score=1.0,
+                of="xs, dmt k=1/4",
+            ),
+            Reply(
+                ability="code",
+                prompt="Write a function that reverses a list.",
+                reply=HOSTILE,
+                reference="def f(x): return x[::-1]",
+                score=0.0,
+                of="xs, sequential",
+            ),
+            Reply(
+                ability="general",
+                prompt="Who keeps bees in Orla?",
+                reply="\ud83d lone surrogate and a very long line " + "x" * 400,
+                reference="Mira keeps bees.",
+                score=0.0,
+                of="xs, multitask",
+            ),
         ),
     )

@@ -64,5 +64,6 @@ def report(
     text = page(seen, told, drawn, study or StudyFacts(), words, version=version("espalier"))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8", newline="\n")
-    for figure in drawn.values() if figures else ():
-        write(figure, figures)
+    if figures:
+        for figure in drawn.values():
+            write(figure, figures)

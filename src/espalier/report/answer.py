@@ -16,10 +16,13 @@ from espalier.report.words import Words
 
 Finding = Mapping[str, Any]
 
-EFFECTS = frozenset(
-    "grows plateaus falls inverts helps hurts amount ratio both better worse forgets improves "
-    "follows predicts".split()
-) | {"human better", "synthetic better"}
+EFFECTS = (
+    frozenset(
+        ("grows", "plateaus", "falls", "inverts", "helps", "hurts", "amount", "ratio", "both")
+    )
+    | frozenset(("better", "worse", "forgets", "improves", "follows", "predicts"))
+    | frozenset(("human better", "synthetic better"))
+)
 """Verdicts that say something is there; `undecided` apart, the others say that nothing shows."""
 
 
@@ -126,7 +129,9 @@ def _mixing(view: View, findings: Sequence[Finding], words: Words) -> str:
     for f in at:
         if f["model"] == model:
             by[f["ability"]][f["verdict"]].append(f)
-    parts, tied, unsure = [], [], []
+    parts: list[str] = []
+    tied: list[str] = []
+    unsure: list[str] = []
     for ability, verdicts in by.items():
         effects = [
             _mixed(view, verdict, verdicts[verdict], words)

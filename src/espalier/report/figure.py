@@ -115,7 +115,7 @@ def colour(name: str) -> str:
 
 
 def write(figure: Figure, folder: Path) -> None:
-    """Write `figure` as PNG, SVG, PDF and CSV into `folder`, in light colours, without a browser."""
+    """Write `figure` as PNG, SVG, PDF and CSV into `folder`, in light colours."""
     import csv
 
     import vl_convert
@@ -151,11 +151,23 @@ def _sheet(figure: Figure, width: int = 280, across: int = 3) -> dict[str, Any]:
     return dict(_resolve(sheet))
 
 
+_WHOLE = ("$schema", "config", "autosize", "datasets")
+"""What a sheet has once, or not at all."""
+
+
 def _plain(panel: Panel, width: int) -> dict[str, Any]:
     """Return a panel with a fixed width and its title inside."""
-    spec = {k: v for k, v in panel.spec.items() if k not in ("$schema", "config", "autosize")}
+    spec = {k: v for k, v in panel.spec.items() if k not in _WHOLE}
+    own = panel.spec["datasets"]
+    spec = _own_data({**spec, "layer": [_own_data(layer, own) for layer in spec["layer"]]}, own)
     title = {"text": panel.title, "subtitle": panel.note} if panel.note else {"text": panel.title}
     return {**spec, "title": title, "width": width, "height": panel.height}
+
+
+def _own_data(part: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a part its data in place of their name: on a sheet, panels would share names."""
+    name = part.get("data", {}).get("name")
+    return {**part, "data": {"values": datasets[name]}} if name else dict(part)
 
 
 def _legend(keys: Sequence[Key]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which measure a finding is about, and how its numbers are written."""
+"""Which measure a finding is about, what it is called, and how its numbers are written."""
 
 from __future__ import annotations
 
@@ -20,8 +20,24 @@ def is_of(finding: Mapping[str, Any], measure: Measure) -> bool:
     )
 
 
+def title(measure: Measure, view: View) -> str:
+    """Name a panel by its ability, and by suite, metric and protocol where that tells more."""
+    others = [m for m in view.measures if m.ability == measure.ability]
+    parts = [
+        getattr(measure, name)
+        for name in ("suite", "metric", "protocol")
+        if len({getattr(m, name) for m in others}) > 1
+    ]
+    return " · ".join([measure.ability, *(p for p in parts if p and p != measure.ability)])
+
+
+def measured(finding: Mapping[str, Any], view: View) -> Measure | None:
+    """Return the measure a finding is about; None where it averages several."""
+    return next((m for m in view.measures if is_of(finding, m)), None)
+
+
 def unit(finding: Mapping[str, Any], view: View, words: Words) -> Unit:
     """Return how the finding's scores are written; what averages abilities is in shares."""
-    measure = next((m for m in view.measures if is_of(finding, m)), None)
+    measure = measured(finding, view)
     share = measure.share if measure else finding["ability"] == "overall"
     return Unit(share, words("unit.points"), words("unit.to"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,12 +19,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
 from espalier.report import answer, tables
 from espalier.report.charts.strategies import compared, order
 from espalier.report.facts import Reply, StudyFacts
 from espalier.report.figure import DARK, LIGHT, SANS, SERIF, Figure, Panel
 from espalier.report.numbers import Unit, plain
-from espalier.report.view import View
+from espalier.report.view import Point, View, fraction
 from espalier.report.words import Words
 
 Finding = Mapping[str, Any]
@@ -106,10 +110,8 @@ def page(
     version: str,
 ) -> str:
     """Return the report as HTML."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    environment.filters["asides"] = _asides
     scripts = {"bundle": bundle(), "script": _file("page.js")}
     specs: list[Mapping[str, Any]] = []
 
@@ -141,12 +143,22 @@ def page(
     return html.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
+def _asides(sentence: str) -> Markup:
+    """Set what stands in parentheses more quietly: the sentence reads without it."""
+    parts = re.split(r"(\([^()]*\))", sentence)
+    quiet = Markup('<span class="aside">{}</span>')
+    return Markup("").join(quiet.format(p) if p.startswith("(") else escape(p) for p in parts)
+
+
+_EXPORTS = "window.vegaEmbed = vegaEmbed;"
+
+
 @cache
 def bundle() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script that may stand inside a page."""
     import vl_convert
 
-    script: str = vl_convert.javascript_bundle()
+    script: str = vl_convert.javascript_bundle(_EXPORTS)
     script = script.replace("\r\n", "\n").replace("\r", "\n")
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
@@ -211,7 +223,8 @@ def _sections(
                 chips=_chips(own, words),
                 figures=pictures,
                 tests=tables.tests(view, own, words),
-                grids=_strategy_grid(view, words) if name == "strategy" else (),
+                note=_note(name, own, words),
+                grids=_grids(name, view, own, words),
             )
         )
     return (*shown, *_closing(findings, facts, tuple(missing), words))
@@ -274,21 +287,47 @@ def _costs(facts: StudyFacts, words: Words) -> Section:
     """Say what was not run, what failed, and what it all took."""
     grids = []
     if facts.not_run:
-        columns = words("costs.step"), words("costs.reason")
-        grids.append(_grid(columns, [list(entry) for entry in facts.not_run]))
+        heads = (words("costs.step"), words("costs.reason"))
+        grids.append(_grid(heads, [list(entry) for entry in facts.not_run]))
     if facts.cost:
-        names = (
-            "cells", "stages_asked", "stages_trained", "cpu_minutes", "minutes_saved", "wall_minutes",
-        )  # fmt: skip
-        known = [(n, v) for n in names if (v := getattr(facts.cost, n)) is not None]
+        known = [(n, v) for n, v in vars(facts.cost).items() if v is not None]
         if known:
             columns = tuple(words(f"costs.{name}") for name, _ in known)
             grids.append(Grid(columns=columns, rows=[[plain(value) for _, value in known]]))
-    if facts.not_run:
-        note = ""
-    else:
-        note = words("costs.complete" if facts.cost else "costs.unknown")
+    whole = words("costs.complete" if facts.cost else "costs.unknown")
+    note = "" if facts.not_run else whole
     return Section(name="costs", title=words("costs.title"), note=note, grids=tuple(grids))
+
+
+def _note(name: str, own: Sequence[Finding], words: Words) -> str:
+    """Say what a section's table and figures cannot: the best `k`, or how measures are defined."""
+    if name == "sensitivity":
+        return next((str(f["definitions"]) for f in own if f.get("definitions")), "")
+    best = {
+        (f["model"], f["ability"]): words(
+            "strategy.best_k.one",
+            ability=words("test.overall") if f["ability"] == "overall" else f["ability"],
+            k=fraction(f["best_k"]),
+            interval=f" {words('unit.to')} ".join(fraction(k) for k in f["best_k_interval"]),
+        )
+        for f in own
+        if f.get("best_k") is not None and f.get("best_k_interval")
+    }
+    return words("strategy.best_k", parts=words.join(dict.fromkeys(best.values()))) if best else ""
+
+
+def _grids(name: str, view: View, own: Sequence[Finding], words: Words) -> tuple[Grid, ...]:
+    """Return the tables that stand beside a section's figures."""
+    if name == "strategy":
+        return _strategy_grid(view, words)
+    fields = ("complexity", "transference", "gain", "predicted")
+    rows = [
+        [ability["ability"], *(plain(ability.get(field)) for field in fields)]
+        for finding in own
+        for ability in (finding.get("abilities") or () if name == "sensitivity" else ())
+    ]
+    columns = tuple(words(f"sensitivity.{field}") for field in ("ability", *fields))
+    return (_grid(columns, rows),) if rows else ()
 
 
 def _strategy_grid(view: View, words: Words) -> tuple[Grid, ...]:
@@ -311,13 +350,13 @@ def _strategy_grid(view: View, words: Words) -> tuple[Grid, ...]:
     return (_grid((words("tip.strategy"), *models, *heads), rows),)
 
 
-def _score(point: Any, words: Words) -> str:
+def _score(point: Point | None, words: Words) -> str:
     if point is None:
         return "–"
     write = Unit(point.measure.share, words("unit.points"), words("unit.to"))
-    if point.low is None:
+    if not point.interval:
         return write.score(point.score)
-    interval = write.score_interval((point.low, point.high)).removesuffix(" %")
+    interval = write.score_interval(point.interval).removesuffix(" %")
     return f"{write.score(point.score)} ({interval})"
 
 

@@ -1,4 +1,4 @@
-"""The end of a run in the terminal: what grows, what mixing does, which order, what is forgotten."""
+"""The end of a run in the terminal: what grows, what mixing does, and what is forgotten."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from espalier.results import Table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-MOST = 7
+    from espalier.report.tables import Row
+    from espalier.report.words import Words
+
+MOST = 6
 """Lines of one kind; with four kinds the summary stays within a screen."""
 STYLES: Mapping[str, str] = {"good": "green", "bad": "red", "open": "yellow", "even": "dim"}
 
@@ -19,43 +22,57 @@ STYLES: Mapping[str, str] = {"good": "green", "bad": "red", "open": "yellow", "e
 def summary(
     table: Table, findings: Findings | Mapping[str, Any], lang: str = "en"
 ) -> RenderableType:
-    """Return growth, mixing, strategies and forgetting with intervals and verdicts, as one table."""
+    """Return what the largest model shows, with intervals and verdicts, in at most 32 lines."""
     from rich.table import Table as Lines
     from rich.text import Text
 
+    from espalier.report.lookup import unit
     from espalier.report.tables import tests
     from espalier.report.view import view
     from espalier.report.words import Words
 
     words, seen = Words(lang), view(table)
     told = findings.to_dict() if isinstance(findings, Findings) else findings
+    several = len(seen.models) > 1
     lines = Lines(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    for kind, own in _chosen(told["findings"]):
-        lines.add_row(Text(words(f"summary.{kind}"), style="bold"))
-        rows = tests(seen, own[:MOST], words)
-        for row in rows:
-            model = f" {row.model}" if len(seen.models) > 1 else ""
-            interval = f"({row.interval})" if row.interval != "–" else ""
+    for column in range(3):
+        lines.add_column(no_wrap=True, min_width=0 if column == 0 else 14 if column == 2 else 32)
+    for kind, own in _chosen(told["findings"], seen.models[-1]):
+        about = f" ({seen.models[-1]})" if several else ""
+        lines.add_row(Text(words(f"summary.{kind}") + about, style="bold"))
+        for finding, row in zip(own[:MOST], tests(seen, own[:MOST], words), strict=True):
             verdict = Text(row.verdict, style=STYLES.get(row.tone, ""))
-            lines.add_row(
-                Text(f"  {row.ability}{model}"),
-                Text(row.what),
-                Text(row.estimate),
-                Text(interval),
-                verdict,
-            )
-        if more := len(own) - len(rows):
-            lines.add_row(Text("  " + words("summary.more", n=more), style="dim"))
+            what = _short(finding, row, words)
+            size = unit(finding, seen, words).difference(finding["estimate"])
+            if row.interval != "–":
+                size += f" ({row.interval})"
+            lines.add_row(Text(f"  {what}"), Text(size), verdict)
+        if len(own) > MOST:
+            more = words("summary.more", n=len(own) - MOST)
+            lines.add_row(Text(f"  {more}", style="dim"))
     return lines
 
 
+def _short(finding: Mapping[str, Any], row: Row, words: Words) -> str:
+    """Name a finding in few words: the page has the rest."""
+    match finding["kind"]:
+        case "mixing":
+            return f"{row.ability}, {words('test.at', rows=words.rows(finding['amount']))}"
+        case "strategy":
+            return words.method(str(finding.get("label") or finding.get("strategy")))
+        case "forgetting":
+            label = words.method(str(finding.get("label") or finding.get("strategy")))
+            return f"{row.ability}, {label}"
+    return row.ability
+
+
 def _chosen(
-    findings: Sequence[Mapping[str, Any]],
+    findings: Sequence[Mapping[str, Any]], model: str
 ) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Return the four kinds a reader wants first: the plain ones, the clearest effects before."""
+    """Return the four kinds a reader wants first: of one model, the clear effects first."""
     chosen: list[tuple[str, list[Mapping[str, Any]]]] = []
     for kind in ("growth", "mixing", "strategy", "forgetting"):
-        own = [f for f in findings if f["kind"] == kind]
+        own = [f for f in findings if f["kind"] == kind and f["model"] == model]
         if kind == "growth":
             own = [f for f in own if f.get("design") != "together"] or own
         if kind == "mixing":

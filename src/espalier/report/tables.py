@@ -1,4 +1,4 @@
-"""Findings as rows of a table: what was asked, the estimate, its interval, and the verdict aloud."""
+"""Findings as rows of a table: what was asked, estimate, interval, and the verdict aloud."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from espalier.finding import SEEDS, UNKNOWN
 from espalier.report.answer import EFFECTS
-from espalier.report.lookup import unit
+from espalier.report.lookup import measured, title, unit
 from espalier.report.numbers import Unit, plain, rows
 from espalier.report.view import View
 from espalier.report.words import Words
@@ -62,7 +62,7 @@ def _test(view: View, finding: Finding, words: Words, most_rows: int) -> Row:
     noise = finding.get("noise", UNKNOWN)
     return Row(
         kind=finding["kind"],
-        ability=words("test.overall") if finding["ability"] == "overall" else finding["ability"],
+        ability=_named(view, finding, words),
         model=finding["model"],
         what=what,
         estimate=estimate,
@@ -76,6 +76,13 @@ def _test(view: View, finding: Finding, words: Words, most_rows: int) -> Row:
     )
 
 
+def _named(view: View, finding: Finding, words: Words) -> str:
+    if finding["ability"] == "overall":
+        return words("test.overall")
+    measure = measured(finding, view)
+    return title(measure, view) if measure else str(finding["ability"])
+
+
 def _said(f: Finding, write: Unit, words: Words) -> tuple[str, str, str]:
     """Return what was asked, the estimate and the interval, each kind in its own unit."""
     estimate, interval = f["estimate"], f["interval"]
@@ -83,11 +90,11 @@ def _said(f: Finding, write: Unit, words: Words) -> tuple[str, str, str]:
     bare = plain(estimate), _range(interval, words)
     match f["kind"]:
         case "growth":
-            return _grown(f, words), _per_doubling(size, estimate, words), reach
+            return _grown(f, write, words), _per_doubling(size, estimate, words), reach
         case "size":
-            return "", _per_doubling(size, estimate, words), reach
+            return _inverted(f, write, words), _per_doubling(size, estimate, words), reach
         case "factors":
-            return words("test.factors"), _per_doubling(size, estimate, words), reach
+            return _parted(f, write, words), _per_doubling(size, estimate, words), reach
         case "mixing" if f.get("of") == "crossover":
             if estimate is None:
                 return words("test.crossover"), words("test.never"), "–"
@@ -101,6 +108,10 @@ def _said(f: Finding, write: Unit, words: Words) -> tuple[str, str, str]:
             return what, size, reach
         case "exchange":
             what = f"{f.get('human', '')} / {f.get('synthetic', '')}"
+            if f.get("ceiling") is not None:
+                most = write.score(f["ceiling"])
+                span = write.score_interval(f.get("ceiling_interval"))
+                what += ", " + words("test.ceiling", score=most, interval=span)
             return what, words("test.rate", rate=bare[0]) if estimate is not None else "–", bare[1]
         case "ood" | "sensitivity":
             return words("test.correlation"), *bare
@@ -111,7 +122,33 @@ def _per_doubling(size: str, estimate: float | None, words: Words) -> str:
     return size if estimate is None else words("test.per doubling", value=size)
 
 
-def _grown(f: Finding, words: Words) -> str:
+def _inverted(f: Finding, write: Unit, words: Words) -> str:
+    return words.join(
+        words(
+            "test.inversion",
+            larger=i["larger"],
+            smaller=i["smaller"],
+            size=write.difference(i["difference"]),
+            interval=write.difference_interval(i["interval"]),
+        )
+        for i in f.get("inversions") or ()
+    )
+
+
+def _parted(f: Finding, write: Unit, words: Words) -> str:
+    """Say what the ratio does beside the amount, and what either explains."""
+    parts, amount, ratio = [words("test.factors")], f.get("amount"), f.get("ratio")
+    if amount and ratio:
+        reach = write.difference_interval(ratio["interval"])
+        size = write.difference(ratio["effect"])
+        parts.append(words("test.ratio", size=size, interval=reach))
+        if amount["share"] is not None and ratio["share"] is not None:
+            explained = {n: f"{p['share']:.0%}" for n, p in (("amount", amount), ("ratio", ratio))}
+            parts.append(words("test.shares", **explained))
+    return words.join(parts)
+
+
+def _grown(f: Finding, write: Unit, words: Words) -> str:
     parts = [words(f"design.{f['design']}")] if f.get("design") in ("single", "together") else []
     if f.get("form"):
         parts.append(f["form"])
@@ -119,6 +156,9 @@ def _grown(f: Finding, words: Words) -> str:
         parts.append(words("answer.near", rows=words.rows(f["plateau_at"])))
         if f.get("plateau_interval"):
             parts[-1] += f" ({_range(f['plateau_interval'], words)})"
+    if f.get("out_of_sample_error") is not None:
+        missed = write.difference(f["out_of_sample_error"])
+        parts.append(words("test.foretold", size=missed))
     return ", ".join(parts)
 
 

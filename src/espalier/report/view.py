@@ -62,6 +62,11 @@ class Point:
     keys: tuple[str, ...]
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """Return both ends, or None."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
     def last(self) -> bool:
         """Say whether the cell has no later stage."""
         return self.stage == self.stages
@@ -153,13 +158,14 @@ def _last_epoch(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[epoch == last.transform("max")]
 
 
-def _measures(frame: pd.DataFrame) -> dict[tuple[Any, ...], Measure]:
+def _measures(frame: pd.DataFrame) -> dict[tuple[str, ...], Measure]:
     """Describe every (ability, suite, metric, protocol)."""
-    found = {}
-    for name, rows in frame.groupby(list(_MEASURE), sort=False):
+    found: dict[tuple[str, ...], Measure] = {}
+    for _, rows in frame.groupby(list(_MEASURE), sort=False):
+        name = tuple(str(rows[part].iloc[0]) for part in _MEASURE)
         higher = bool(rows["higher_is_better"].iloc[0])
         chance = rows["chance"].dropna()
-        found[tuple(name)] = Measure(
+        found[name] = Measure(
             ability=name[0],
             suite=name[1],
             metric=name[2],

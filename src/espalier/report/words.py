@@ -109,8 +109,8 @@ ENGLISH: Mapping[str, str] = {
     "growth.title": "How does each ability grow with its own data?",
     "growth.caption": (
         "Dots are measured scores, averaged over seeds; whiskers are 95% intervals. Lines are the "
-        "fitted curves with their 95% bands, where the analysis fitted one; elsewhere they join the "
-        "dots. The axis counts in doublings."
+        "fitted curves with their 95% bands where the analysis fitted one; elsewhere they join "
+        "the dots. The axis counts in doublings."
     ),
     "growth.alt": "{model} {design}: {verdict}",
     "growth.alt.none": "no growth finding",
@@ -123,7 +123,8 @@ ENGLISH: Mapping[str, str] = {
         "Score when trained with the others minus score when trained alone, at the same number of "
         "the ability’s own rows. Hollow dots: no difference could be shown (tied or undecided)."
     ),
-    "mixing.note": "above zero: mixing helps",
+    "mixing.up": "above zero: mixing helps",
+    "mixing.down": "below zero: mixing helps",
     "mixing.hollow": "hollow: tied or undecided",
     "mixing.absent": (
         "No ability was measured both alone and mixed at the same number of its own rows."
@@ -141,10 +142,9 @@ ENGLISH: Mapping[str, str] = {
     "strategy.absent": "Only one strategy was run on any mixture.",
     "strategies.table": "Scores after the last stage",
     "sweep.caption": (
-        "DMT replays a share k of the specialised data in its last stage: small k keeps the general "
-        "ability, large k keeps the specialised ones."
+        "DMT replays a share k of the specialised data in its last stage. Whiskers are 95% "
+        "intervals."
     ),
-    "sweep.title": "How much to replay",
     "forgetting.title": "What does each stage forget?",
     "forgetting.caption": "Scores after each stage, trained on the same rows ({mixture}).",
     "forgetting.absent": "No cell was measured after more than one stage.",
@@ -195,11 +195,11 @@ ENGLISH: Mapping[str, str] = {
     "provenance.method": "How the intervals of the dots are made",
     "provenance.intervals": (
         "Whiskers come from the findings where these give them. Else they are ours, for drawing: "
-        "item noise by Wilson’s interval for shares, by 1.96 standard errors for other metrics; seed "
-        "noise from the deviation between seeds, pooled over the cells of a model and metric, with "
-        "Student’s t. All seeds meet the same items, so item noise does not shrink with seeds; the "
-        "two are added in quadrature. Overlapping whiskers do not show that two scores are equal, "
-        "because cells are compared in pairs; the findings do that."
+        "item noise by Wilson’s interval for shares, by 1.96 standard errors for other metrics; "
+        "seed noise from the deviation between seeds, pooled over the cells of a model and "
+        "metric, with Student’s t. All seeds meet the same items, so item noise does not shrink "
+        "with seeds; the two are added in quadrature. Overlapping whiskers do not show that two "
+        "scores are equal, because cells are compared in pairs; the findings do that."
     ),
     "provenance.findings": "All findings",
     "provenance.rows": "rests on",
@@ -217,13 +217,24 @@ ENGLISH: Mapping[str, str] = {
     "test.why": "Why",
     "test.per doubling": "{value} per doubling",
     "test.factors": "amount of other data, at constant ratio",
-    "test.at": "at {rows} rows",
+    "test.at": "at {rows}",
     "test.crossover": "changes sign at",
     "test.never": "no change of sign",
     "test.against": "{label} against {against}",
     "test.rank": "rank {rank} of {of}",
+    "test.ceiling": "synthetic data reach at most {score} ({interval})",
+    "test.inversion": "{larger} below {smaller}: {size} ({interval})",
+    "test.ratio": "ratio, at constant amount: {size} per doubling ({interval})",
+    "test.shares": "of the variance the amount explains {amount}, the ratio {ratio}",
+    "test.foretold": "fitted to the smaller amounts, it misses the largest by {size}",
+    "strategy.best_k": "The best k: {parts}.",
+    "strategy.best_k.one": "{ability} {k} ({interval})",
+    "sensitivity.ability": "Ability",
+    "sensitivity.complexity": "Complexity",
+    "sensitivity.transference": "Transference",
+    "sensitivity.gain": "Gain per doubling",
+    "sensitivity.predicted": "Predicted",
     "test.overall": "overall",
-    "test.plateau": "plateau at {rows} rows",
     "test.plateau.interval": "({interval})",
     "test.correlation": "rank correlation",
     "test.rate": "{rate} synthetic for one human row",
@@ -289,7 +300,7 @@ ENGLISH: Mapping[str, str] = {
     "fact.measurements": "measurements",
     "fact.shared": "stages shared",
     # the summary in the terminal
-    "summary.growth": "Growth with own data",
+    "summary.growth": "Gain per doubling of own data",
     "summary.mixing": "Mixed minus alone",
     "summary.strategy": "Strategies overall",
     "summary.forgetting": "Forgetting",
@@ -316,7 +327,7 @@ class Words:
         return name in self._words
 
     def join(self, parts: Iterable[str]) -> str:
-        """String clauses together."""
+        """Join clauses into one sentence."""
         return self("list.semicolon").join(parts)
 
     def method(self, label: str) -> str:

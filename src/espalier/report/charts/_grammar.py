@@ -1,13 +1,14 @@
-"""What the charts share: axes in doublings, whiskers, bands, rules, and a tooltip that tells all."""
+"""What the charts share: axes in doublings, rules, marks, and a tooltip that tells all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
 from espalier.report.figure import Figure, Key, Panel, colour, config
+from espalier.report.lookup import title
 from espalier.report.numbers import Unit, rows
 from espalier.report.view import Measure, Point, View
 from espalier.report.words import Words
@@ -24,20 +25,10 @@ def unit(measure: Measure | None, words: Words) -> Unit:
     return Unit(bool(measure and measure.share), words("unit.points"), words("unit.to"))
 
 
-def title(measure: Measure, view: View) -> str:
-    """Name a panel by its ability, and by suite, metric and protocol where that tells more."""
-    others = [m for m in view.measures if m.ability == measure.ability]
-    parts = [
-        getattr(measure, name)
-        for name in ("suite", "metric", "protocol")
-        if len({getattr(m, name) for m in others}) > 1
-    ]
-    return " · ".join([measure.ability, *(p for p in parts if p and p != measure.ability)])
-
-
-def note(measure: Measure, words: Words) -> str:
-    """Say in which direction better lies, where it is not up."""
-    what = measure.metric if measure.metric != "score" else ""
+def note(measure: Measure, view: View, words: Words) -> str:
+    """Name the metric where the title does not, and say where better lies, if it is not up."""
+    told = measure.metric in title(measure, view) or measure.metric == "score"
+    what = "" if told else measure.metric
     return ", ".join(p for p in (what, "" if measure.higher else words("lower is better")) if p)
 
 
@@ -51,10 +42,9 @@ def model_colours(view: View) -> dict[str, str]:
     return {m: f"s{min(round(i * 5 / (count - 1)), 5)}" for i, m in enumerate(view.models)}
 
 
-def tips(point: Point, view: View, words: Words, interval: Sequence[float] | None = None) -> Record:
+def tips(point: Point, words: Words, interval: Sequence[float] | None = None) -> Record:
     """Return everything known about a point, for its tooltip and its row in the table."""
     write = unit(point.measure, words)
-    drawn = interval or ((point.low, point.high) if point.low is not None else None)
     amounts = ", ".join(f"{source} {rows(n)}" for source, n in point.amounts.items())
     return {
         words("tip.model"): point.model,
@@ -62,7 +52,7 @@ def tips(point: Point, view: View, words: Words, interval: Sequence[float] | Non
         words("tip.amounts"): amounts or words("untuned"),
         words("tip.stage"): f"{point.stage}/{point.stages}" if point.stages > 1 else "",
         words("tip.score"): write.score(point.score),
-        words("tip.interval"): write.score_interval(drawn),
+        words("tip.interval"): write.score_interval(interval or point.interval),
         words("tip.basis"): words(f"basis.{point.basis}"),
         words("tip.items"): "" if point.n is None else rows(point.n),
         words("tip.seeds"): str(point.seeds),
@@ -70,9 +60,18 @@ def tips(point: Point, view: View, words: Words, interval: Sequence[float] | Non
     }
 
 
-def data(records: Iterable[Mapping[str, Any]]) -> Any:
-    """Wrap records as inline data."""
-    return alt.Data(values=[dict(r) for r in records])
+DOTS, LINES = "dots", "lines"
+"""Names of a panel's data, which all its layers share."""
+
+
+def named(name: str) -> alt.Chart:
+    """Start a layer on one of the panel's data."""
+    return alt.Chart(alt.NamedData(name))
+
+
+def few(**record: Any) -> alt.Chart:
+    """Start a layer on one record of its own."""
+    return alt.Chart(alt.InlineData(values=[record]))
 
 
 def tooltip(record: Mapping[str, Any], hidden: Iterable[str] = ()) -> list[Any]:
@@ -94,20 +93,39 @@ def doublings(values: Iterable[float], label: str) -> alt.X:
     seen = sorted({float(v) for v in values})
     low, high = seen[0], seen[-1]
     pad = max((high / low) ** 0.06, 1.15)
+    few, many = "format(datum.value, ',.4~r')", "format(datum.value, '.3~s')"
+    ticks: dict[str, Any] = {"values": seen} if len(seen) <= 9 else {}
     axis = alt.Axis(
         title=label,
         labelOverlap="greedy",
-        labelExpr="datum.value >= 10000 ? format(datum.value, '.3~s') : format(datum.value, ',.4~r')",
-        **({"values": seen} if len(seen) <= 9 else {}),
+        labelExpr=f"datum.value < 10000 ? {few} : {many}",
+        **ticks,
     )
     scale = alt.Scale(type="log", base=2, domain=[low / pad, high * pad], nice=False)
     return alt.X("_x:Q", scale=scale, axis=axis)
 
 
+def score_axis(share: bool, title: str | None = None, **more: Any) -> alt.Axis:
+    """Return an axis of scores; shares are written as percentages."""
+    options: dict[str, Any] = {"tickCount": 5, **({"format": ".0%"} if share else {}), **more}
+    return alt.Axis(title=title, **options)
+
+
 def upright(share: bool) -> alt.Y:
     """Return the score axis; shares are written as percentages."""
-    axis = alt.Axis(title=None, tickCount=5, **({"format": ".0%"} if share else {}))
-    return alt.Y("_y:Q", axis=axis, scale=alt.Scale(zero=False, nice=True))
+    return alt.Y("_y:Q", axis=score_axis(share), scale=alt.Scale(zero=False, nice=True))
+
+
+def difference(share: bool) -> alt.Y:
+    """Return the axis of effects: signed, shares in points."""
+    return alt.Y("_y:Q", axis=effect_axis(share), scale=alt.Scale(zero=False))
+
+
+def effect_axis(share: bool, title: str | None = None) -> alt.Axis:
+    """Return an axis of signed effects, those on shares in points."""
+    points = "format(datum.value * 100, '+.2~r')"
+    label = points if share else "format(datum.value, '+~g')"
+    return alt.Axis(title=title, tickCount=5, labelExpr=label)
 
 
 def paint(series: Mapping[str, str]) -> alt.Color:
@@ -124,10 +142,10 @@ def rule(
     dash: Sequence[int] = (2, 3),
     tone: str = "soft",
     text: str = "",
-    side: str = "right",
+    side: Literal["left", "right"] = "right",
 ) -> Layers:
     """Draw a level across the panel, with a word on it at one `side`."""
-    base = alt.Chart(data([{"_level": value, "_text": text}]))
+    base = few(_level=value, _text=text)
     line = base.mark_rule(strokeDash=list(dash), color=colour(tone), strokeWidth=1, aria=False)
     layers: Layers = [line.encode(y=alt.Y("_level:Q"))]
     if text:
@@ -143,13 +161,13 @@ def mark(value: float, interval: Sequence[float] | None, text: str, tone: str) -
     """Draw a place on the amount axis (a plateau, a crossover) with its interval and a word."""
     layers: Layers = []
     if interval:
-        span = alt.Chart(data([{"_from": interval[0], "_to": interval[1]}]))
+        span = few(_from=interval[0], _to=interval[1])
         layers.append(
             span.mark_rect(opacity=0.09, color=colour(tone), clip=True, aria=False).encode(
                 x=alt.X("_from:Q"), x2="_to:Q"
             )
         )
-    base = alt.Chart(data([{"_x": value, "_text": text}]))
+    base = few(_x=value, _text=text)
     layers.append(
         base.mark_rule(
             strokeWidth=1.3, strokeDash=[5, 3], color=colour(tone), clip=True, aria=False
@@ -162,10 +180,21 @@ def mark(value: float, interval: Sequence[float] | None, text: str, tone: str) -
     return layers
 
 
-def panel(layers: Layers, *, title: str, note: str = "", alt_text: str, height: int = 220) -> Panel:
+def panel(
+    layers: Layers,
+    dots: Sequence[Record],
+    lines: Sequence[Record] = (),
+    *,
+    title: str,
+    alt_text: str,
+    note: str = "",
+    height: int = 220,
+) -> Panel:
     """Lay the layers over one another in one panel as wide as its place."""
     chart = alt.layer(*layers).properties(width="container", height=height, description=alt_text)
-    spec = chart.to_dict(context={"pre_transform": False})
+    spec = chart.to_dict(validate=False)
+    own = {DOTS: list(dots), **({LINES: list(lines)} if lines else {})}
+    spec["datasets"] = {**spec.get("datasets", {}), **own}
     spec["config"] = config()
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     return Panel(title=title, note=note, alt=alt_text, spec=spec, height=height)

@@ -37,7 +37,7 @@ def exchange(view: View, findings: Sequence[Mapping[str, Any]], words: Words) ->
             for r in rates
         ]
         tone = "var(--c2)"
-        dots, tip = alt.Chart(g.data(shown)), g.tooltip(shown[0])
+        dots, tip = g.named(g.DOTS), g.tooltip(shown[0])
         x = g.doublings([r["_x"] for r in shown], words("axis.human", source=f.get("human", "")))
         scale = alt.Scale(type="log", base=2)
         y = alt.Y("_y:Q", scale=scale, axis=alt.Axis(title=None, tickCount=5, format="~g"))
@@ -57,6 +57,6 @@ def exchange(view: View, findings: Sequence[Mapping[str, Any]], words: Words) ->
         several = len(view.models) > 1
         title = f"{f['ability']} · {f['model']}" if several else f["ability"]
         said = words.join(f"{r[words('tip.human')]}: {r[words('tip.rate')]}" for r in shown)
-        panels.append(g.panel(layers, title=title, alt_text=f"{title}: {said}"))
+        panels.append(g.panel(layers, shown, title=title, alt_text=f"{title}: {said}"))
         records += shown
     return g.figure("exchange", words("exchange.caption"), panels, records)

@@ -9,7 +9,7 @@ import altair as alt
 
 from espalier.report.charts import _grammar as g
 from espalier.report.figure import Figure, Key, Panel
-from espalier.report.lookup import is_of
+from espalier.report.lookup import is_of, title
 from espalier.report.view import Measure, Point, View
 from espalier.report.words import Words
 
@@ -104,13 +104,13 @@ def _panel(
     layers: g.Layers = []
     x = g.doublings([r["_x"] for r in records], words("axis.own", ability=measure.ability))
     y = g.upright(measure.share)
-    tone = g.paint({label: tone for label, tone in series.values()})
+    tone = g.paint(dict(series.values()))
     dash = alt.StrokeDash(
         "_design:N",
         scale=alt.Scale(domain=["single", "together"], range=[[1, 0], [6, 4]]),
         legend=None,
     )
-    lines = alt.Chart(g.data(curve))
+    lines = g.named(g.LINES)
     if any(c["_low"] is not None for c in curve):
         layers.append(
             lines.mark_area(opacity=0.13, aria=False).encode(
@@ -118,7 +118,7 @@ def _panel(
             )
         )
     layers.append(lines.mark_line(aria=False).encode(x=x, y=y, color=tone, strokeDash=dash))
-    dots = alt.Chart(g.data(records))
+    dots = g.named(g.DOTS)
     layers.append(
         dots.mark_rule(strokeWidth=1.4, opacity=0.75, aria=False).encode(
             x=x, y=alt.Y("_low:Q"), y2="_high:Q", color=tone
@@ -128,7 +128,7 @@ def _panel(
     layers.append(
         dots.mark_point(filled=True, size=52, opacity=1).encode(x=x, y=y, color=tone, tooltip=tip)
     )
-    if measure.chance is not None:
+    if measure.chance:
         layers += g.rule(measure.chance, text=words("chance"))
     layers += _untuned(view, measure, words)
     for found in own:
@@ -152,11 +152,13 @@ def _panel(
         )
         for f in own
     )
-    name = g.title(measure, view)
+    name = title(measure, view)
     panel = g.panel(
         layers,
+        records,
+        curve,
         title=name,
-        note=g.note(measure, words),
+        note=g.note(measure, view, words),
         alt_text=f"{name}: {said or words('growth.alt.none')}",
         height=240,
     )
@@ -169,10 +171,10 @@ def _finding(own: Sequence[Finding], model: str, kind: str) -> Finding | None:
 
 def _record(view: View, point: Point, found: Finding | None, label: str, words: Words) -> g.Record:
     """Return a point with the finding's interval where there is one, else the view's own."""
-    interval = (point.low, point.high) if point.low is not None else None
+    interval = point.interval
     for known in (found or {}).get("points", ()):
         if known["amount"] == view.own(point) and known["interval"]:
-            interval = tuple(known["interval"])
+            interval = (known["interval"][0], known["interval"][1])
     return {
         "_x": view.own(point),
         "_y": point.score,
@@ -181,7 +183,7 @@ def _record(view: View, point: Point, found: Finding | None, label: str, words: 
         "_series": label,
         "_design": design(point),
         words("tip.design"): words(f"design.{design(point)}"),
-        **g.tips(point, view, words, interval),
+        **g.tips(point, words, interval),
     }
 
 

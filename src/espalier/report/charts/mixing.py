@@ -9,7 +9,7 @@ import altair as alt
 
 from espalier.report.charts import _grammar as g
 from espalier.report.figure import Figure, Key, Panel
-from espalier.report.lookup import is_of
+from espalier.report.lookup import is_of, title
 from espalier.report.numbers import rows as count
 from espalier.report.view import Measure, View
 from espalier.report.words import Words
@@ -35,7 +35,7 @@ def mixing(view: View, findings: Sequence[Finding], words: Words) -> Figure | No
 def _panel(
     view: View, measure: Measure, own: Sequence[Finding], words: Words
 ) -> tuple[Panel, list[g.Record]]:
-    tones, write, name = g.model_colours(view), g.unit(measure, words), g.title(measure, view)
+    tones, write, name = g.model_colours(view), g.unit(measure, words), title(measure, view)
     records = [
         {
             "_x": f["amount"],
@@ -58,9 +58,9 @@ def _panel(
         for f in sorted(own, key=lambda f: f.get("amount") or 0)
         if f.get("of") == "difference" and f["estimate"] is not None
     ]
-    dots = alt.Chart(g.data(records))
+    dots = g.named(g.DOTS)
     x = g.doublings([r["_x"] for r in records], words("axis.own", ability=measure.ability))
-    y = g.upright(measure.share)
+    y = g.difference(measure.share)
     tone = g.paint({m: tones[m] for m in view.models})
     fill = alt.condition("datum._sure", tone, alt.value("var(--card)"))
     tip = g.tooltip(records[0])
@@ -89,5 +89,7 @@ def _panel(
         f"({r[words('tip.verdict')]})"
         for r in records
     )
-    note = words("mixing.note") if measure.higher else words("lower is better")
-    return g.panel(layers, title=name, note=note, alt_text=f"{name}: {said}"), records
+    note = words("mixing.up" if measure.higher else "mixing.down")
+    if measure.share:
+        note = f"{words('unit.points')}, {note}"
+    return g.panel(layers, records, title=name, note=note, alt_text=f"{name}: {said}"), records

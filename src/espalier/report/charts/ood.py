@@ -33,24 +33,21 @@ def ood(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Figu
             }
             for inside, outside in gains
         ]
-        share = {"format": "+.0%"} if write.share else {}
         x = alt.X(
             "_x:Q",
-            axis=alt.Axis(title=words("axis.inside"), tickCount=5, **share),
+            axis=g.effect_axis(write.share, words("axis.inside")),
             scale=alt.Scale(zero=False),
         )
-        y = alt.Y(
-            "_y:Q", axis=alt.Axis(title=None, tickCount=5, **share), scale=alt.Scale(zero=False)
-        )
+        y = g.difference(write.share)
         layers: g.Layers = [
             *g.rule(0, (1, 0), "line"),
-            alt.Chart(g.data(shown))
+            g.named(g.DOTS)
             .mark_point(color="var(--c0)", filled=True, size=50, opacity=0.7)
             .encode(x=x, y=y, tooltip=g.tooltip(shown[0])),
         ]
         several = len(view.models) > 1
         title = f"{f['ability']} · {f['model']}" if several else f["ability"]
         said = words("verdict." + f["verdict"])
-        panels.append(g.panel(layers, title=title, alt_text=f"{title}: {said}"))
+        panels.append(g.panel(layers, shown, title=title, alt_text=f"{title}: {said}"))
         records += shown
     return g.figure("ood", words("ood.caption"), panels, records)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
-
 from espalier.report.charts import _grammar as g
 from espalier.report.figure import Figure
 from espalier.report.lookup import unit
@@ -39,7 +37,7 @@ def size(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Fig
             }
             for m in models
         ]
-        dots, tip = alt.Chart(g.data(shown)), g.tooltip(shown[0])
+        dots, tip = g.named(g.DOTS), g.tooltip(shown[0])
         x, y = (
             g.doublings([r["_x"] for r in shown], words("axis.parameters")),
             g.upright(write.share),
@@ -60,6 +58,6 @@ def size(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Fig
         title = " · ".join(dict.fromkeys(p for p in (f["ability"], f["metric"]) if p != "score"))
         said = words.join(f"{r[words('tip.model')]} {r[words('tip.score')]}" for r in shown)
         note = "" if f.get("higher_is_better", True) else words("lower is better")
-        panels.append(g.panel(layers, title=title, note=note, alt_text=f"{title}: {said}"))
+        panels.append(g.panel(layers, shown, title=title, note=note, alt_text=f"{title}: {said}"))
         records += shown
     return g.figure("size", words("size.caption"), panels, records)

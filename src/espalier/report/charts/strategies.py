@@ -10,6 +10,7 @@ import altair as alt
 
 from espalier.report.charts import _grammar as g
 from espalier.report.figure import Figure, Panel
+from espalier.report.lookup import title
 from espalier.report.view import Measure, Point, View
 from espalier.report.words import Words
 
@@ -50,29 +51,40 @@ def order(points: Sequence[Point]) -> list[str]:
     return sorted(seen, key=lambda m: (seen[m].k is not None, -(seen[m].k or 0)))
 
 
+def tones(points: Sequence[Point], words: Words) -> dict[str, str]:
+    """Give the strategies a hue each, and DMT's `k` shades of one, darkest for the largest."""
+    methods = {p.method: p.k for p in points}
+    swept = sorted((m for m, k in methods.items() if k is not None), key=lambda m: methods[m] or 0)
+    step = 4 / max(1, len(swept) - 1)
+    shades = {m: f"s{1 + round(step * i)}" for i, m in enumerate(swept)}
+    hues = iter(("c1", "c2", "c3", "c6", "c4", "c5"))
+    return {
+        words.method(m): "c7" if m == "multitask" else shades.get(m) or next(hues, "c7")
+        for m in order(points)
+    }
+
+
 def _panel(
     view: View, measure: Measure, points: Sequence[Point], words: Words
 ) -> tuple[Panel, list[g.Record]]:
-    name, methods = g.title(measure, view), [words.method(m) for m in order(points)]
+    name, methods = title(measure, view), [words.method(m) for m in order(points)]
+    several = len(view.models) > 1
     records = [
         {
             "_x": p.score,
             "_low": p.low,
             "_high": p.high,
-            "_series": p.model,
+            "_series": p.model if several else words.method(p.method),
             "_method": words.method(p.method),
             words("tip.ability"): name,
-            **g.tips(p, view, words),
+            **g.tips(p, words),
         }
         for p in points
     ]
-    share = measure.share
     x = alt.X(
         "_x:Q",
         scale=alt.Scale(zero=False, nice=True),
-        axis=alt.Axis(
-            title=None, tickCount=4, grid=True, domain=False, **({"format": ".0%"} if share else {})
-        ),
+        axis=g.score_axis(measure.share, tickCount=4, grid=True, domain=False),
     )
     y = alt.Y(
         "_method:N",
@@ -80,14 +92,11 @@ def _panel(
         axis=alt.Axis(title=None, labelLimit=150, grid=False, labelColor="var(--ink)"),
         scale=alt.Scale(padding=0.35),
     )
-    tones = g.model_colours(view)
-    tone = g.paint({m: tones[m] for m in view.models})
-    offset = (
-        {"yOffset": alt.YOffset("_series:N", sort=list(view.models))}
-        if len(view.models) > 1
-        else {}
+    tone = g.paint(g.model_colours(view) if several else tones(points, words))
+    offset: g.Record = (
+        {"yOffset": alt.YOffset("_series:N", sort=list(view.models))} if several else {}
     )
-    dots, tip = alt.Chart(g.data(records)), g.tooltip(records[0])
+    dots, tip = g.named(g.DOTS), g.tooltip(records[0])
     layers: g.Layers = [
         dots.mark_rule(strokeWidth=2, opacity=0.6, aria=False).encode(
             x=alt.X("_low:Q"), x2="_high:Q", y=y, color=tone, **offset
@@ -99,8 +108,8 @@ def _panel(
             x=x, y=y, tooltip=tip, **offset
         ),
     ]
-    if measure.chance is not None:
-        level = alt.Chart(g.data([{"_level": measure.chance}]))
+    if measure.chance:
+        level = g.few(_level=measure.chance)
         layers.append(
             level.mark_rule(strokeDash=[2, 3], color="var(--soft)", aria=False).encode(x="_level:Q")
         )
@@ -109,8 +118,9 @@ def _panel(
     return (
         g.panel(
             layers,
+            records,
             title=name,
-            note=g.note(measure, words),
+            note=g.note(measure, view, words),
             alt_text=f"{name}: {said}",
             height=height,
         ),

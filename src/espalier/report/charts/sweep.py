@@ -10,6 +10,7 @@ import altair as alt
 from espalier.report.charts import _grammar as g
 from espalier.report.charts.strategies import compared
 from espalier.report.figure import Figure, Panel
+from espalier.report.lookup import title
 from espalier.report.view import Measure, Point, View, fraction
 from espalier.report.words import Words
 
@@ -31,7 +32,7 @@ def sweep(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Fi
 def _panel(
     view: View, measure: Measure, points: Sequence[Point], words: Words
 ) -> tuple[Panel, list[g.Record]]:
-    name, tones = g.title(measure, view), g.model_colours(view)
+    name, tones = title(measure, view), g.model_colours(view)
     records = [
         {
             "_x": fraction(p.k or 0.0),
@@ -40,7 +41,7 @@ def _panel(
             "_high": p.high,
             "_series": p.model,
             words("tip.ability"): name,
-            **g.tips(p, view, words),
+            **g.tips(p, words),
         }
         for p in sorted(points, key=lambda p: p.k or 0.0)
     ]
@@ -51,7 +52,7 @@ def _panel(
         g.paint({m: tones[m] for m in view.models}),
         g.tooltip(records[0]),
     )
-    dots = alt.Chart(g.data(records))
+    dots = g.named(g.DOTS)
     layers: g.Layers = [
         dots.mark_line(aria=False).encode(x=x, y=y, color=tone),
         dots.mark_rule(strokeWidth=1.5, aria=False).encode(
@@ -62,6 +63,12 @@ def _panel(
     ]
     said = words.join(f"k={r['_x']} {r[words('tip.score')]}" for r in records)
     return (
-        g.panel(layers, title=name, note=g.note(measure, words), alt_text=f"{name}: {said}"),
+        g.panel(
+            layers,
+            records,
+            title=name,
+            note=g.note(measure, view, words),
+            alt_text=f"{name}: {said}",
+        ),
         records,
     )

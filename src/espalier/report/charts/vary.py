@@ -1,15 +1,14 @@
-"""Vary: one side fixed, the other in steps; is it the amount of other data, or its ratio?"""
+"""Vary: one side fixed, the other in steps; so amount and ratio of other data come apart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import altair as alt
-
 from espalier.report.charts import _grammar as g
 from espalier.report.charts.growth import plain
-from espalier.report.figure import Figure, Key, Panel
+from espalier.report.figure import Figure, Panel
+from espalier.report.lookup import title
 from espalier.report.view import Measure, Point, View
 from espalier.report.words import Words
 
@@ -33,7 +32,7 @@ def vary(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Fig
 
 def _steps(points: Sequence[Point]) -> list[Steps]:
     """List what the `vary` designs among the points hold still."""
-    found = {}
+    found: dict[Steps, None] = {}
     for point in points:
         for name in sorted(point.designs):
             if name.startswith("vary:"):
@@ -59,7 +58,7 @@ def _panel(
     used: dict[str, str],
     words: Words,
 ) -> tuple[Panel, list[g.Record]]:
-    records, name = [], g.title(measure, view)
+    records, name = [], title(measure, view)
     for (_, moving, still), points in lines.items():
         for point in sorted(points, key=lambda p: sum(p.amounts[s] for s in moving)):
             label = words("vary.line", moving=" + ".join(moving), still=words.amounts(dict(still)))
@@ -75,10 +74,10 @@ def _panel(
                     "_series": label,
                     words("tip.ability"): name,
                     words("tip.line"): label,
-                    **g.tips(point, view, words),
+                    **g.tips(point, words),
                 }
             )
-    dots = alt.Chart(g.data(records))
+    dots = g.named(g.DOTS)
     x = g.doublings([r["_x"] for r in records], words("axis.moving"))
     y, tone, tip = g.upright(measure.share), g.paint(used), g.tooltip(records[0])
     layers: g.Layers = [
@@ -89,10 +88,16 @@ def _panel(
         dots.mark_point(filled=True, size=52, opacity=1).encode(x=x, y=y, color=tone, tooltip=tip),
         dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(x=x, y=y, tooltip=tip),
     ]
-    if measure.chance is not None:
+    if measure.chance:
         layers += g.rule(measure.chance, text=words("chance"))
     said = words.join(f"{r['_series']}, {r['_x']}: {r[words('tip.score')]}" for r in records)
     return (
-        g.panel(layers, title=name, note=g.note(measure, words), alt_text=f"{name}: {said}"),
+        g.panel(
+            layers,
+            records,
+            title=name,
+            note=g.note(measure, view, words),
+            alt_text=f"{name}: {said}",
+        ),
         records,
     )
