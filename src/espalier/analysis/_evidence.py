@@ -54,15 +54,20 @@ class Noise:
     df: float = 0.0
     seed: float = 0.0
     """Variance of a seed's effect on all runs of a model."""
+    seed_square: float = 0.0
+    """Mean square `seed` was estimated from, at least what no effect would leave.
+
+    It sets the degrees of freedom: two or three seeds that happen to agree prove little.
+    """
     seed_df: float = 0.0
     source: str = UNKNOWN
     """`SEEDS`; `SCATTER`, from the scatter about growth curves; or `UNKNOWN`."""
 
     def spread(self, load: Load) -> tuple[float, float]:
         """Return a contrast's variance and degrees of freedom."""
-        own, seed = load.runs * self.square, load.seeds * self.seed
+        own, seed = load.runs * self.square, load.seeds * self.seed_square
         between = self.run if load.paired is None else self.square
-        variance = load.runs * between + seed + load.items
+        variance = load.runs * between + load.seeds * self.seed + load.items
         variance = max(variance, load.paired or 0.0)
         known = (own**2 / self.df if self.df else 0.0) + (
             seed**2 / self.seed_df if self.seed_df else 0.0
@@ -589,6 +594,8 @@ class _Squares:
     items: float = 0.0
     """Mean item variance of the runs that entered, times `df`."""
     seed: float = 0.0
+    seed_floor: float = 0.0
+    """What `seed` would be without an effect of the seed."""
     seed_df: float = 0.0
 
 
@@ -619,9 +626,14 @@ def _anova(runs: pd.DataFrame) -> _Squares:
     square = float(rest @ rest) / df if df else 0.0
     items = float(np.nan_to_num(runs["variance"].to_numpy()).mean()) * df
     centred = effect - effect.mean()
-    between = float(centred @ centred) - (seeds - 1) * square * float(np.mean(1 / per_seed))
-    seed_df = seeds - 1 if effect.any() else 0
-    return _Squares(rest=float(rest @ rest), df=df, items=items, seed=between, seed_df=seed_df)
+    return _Squares(
+        rest=float(rest @ rest),
+        df=df,
+        items=items,
+        seed=float(centred @ centred),
+        seed_floor=(seeds - 1) * square * float(np.mean(1 / per_seed)),
+        seed_df=seeds - 1 if effect.any() else 0,
+    )
 
 
 def _pool(squares: Sequence[_Squares]) -> Noise:
@@ -632,9 +644,17 @@ def _pool(squares: Sequence[_Squares]) -> Noise:
         return Noise()
     square = rest / df
     seed_df = sum(s.seed_df for s in squares)
-    seed = max(0.0, sum(s.seed for s in squares) / seed_df) if seed_df else 0.0
+    seed, floor = sum(s.seed for s in squares), sum(s.seed_floor for s in squares)
     run = max(0.0, square - sum(s.items for s in squares) / df)
-    return Noise(run=run, square=square, df=df, seed=seed, seed_df=seed_df, source=SEEDS)
+    return Noise(
+        run=run,
+        square=square,
+        df=df,
+        seed=max(0.0, seed - floor) / seed_df if seed_df else 0.0,
+        seed_square=max(seed, floor) / seed_df if seed_df else 0.0,
+        seed_df=seed_df,
+        source=SEEDS,
+    )
 
 
 def _scatter(blocks: Sequence[Block], sources: Sequence[str], most: Mapping[str, int]) -> Noise:
