@@ -27,11 +27,11 @@ SHAPES: Mapping[str, Shape] = {
         heads=4,
         vocabulary=1_024,
         tokens=_TOKENS,
-        window=128,
-        batch=8,
+        window=64,
+        batch=16,
         learning_rate=rate,
     )
-    for name, width, layers, rate in (("xs", 32, 2, 8e-3), ("s", 64, 3, 5e-3))
+    for name, width, layers, rate in (("xs", 32, 2, 4e-3), ("s", 64, 3, 2.5e-3))
 }
 """The shipped bases, smallest first."""
 
