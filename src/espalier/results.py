@@ -271,7 +271,7 @@ def _load(path: Path) -> pd.DataFrame:
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         )
-    except (pa.ArrowException, UnicodeDecodeError, pd.errors.ParserError, OSError) as error:
+    except (pa.ArrowException, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:160]
         raise DataError(f"{path}: cannot be read as {ending[1:]}: {reason}") from None
     return _from_arrow(table)
@@ -330,10 +330,10 @@ def _read_column(values: pd.Series | None, name: str, kind: Kind, check: _Check)
     """Return a column in its type: text with "" for empty, numbers with NaN, bools with None."""
     if kind == "text":
         return _text(values, name, check)
+    if kind == "bool":
+        return True if values is None else _bools(values, name, check)
     if values is None:
         return np.nan
-    if kind == "bool":
-        return _bools(values, name, check)
     numbers = _numbers(values, name, check)
     if kind == "integer":
         fraction = numbers.notna() & (numbers != numbers.round())
@@ -465,7 +465,6 @@ def _fill(
     table["key"] = table["key"].where(table["key"] != "", "#" + table["row"].astype("str"))
     for name in ("seed", "data_seed"):
         table[name] = table[name].fillna(0).astype("int64")
-    table["higher_is_better"] = table["higher_is_better"].fillna(value=True).astype(bool)
     _stages(table, mixtures, check)
     _parameters(table, check)
     share = table["score"].between(0, 1) & (table["n"] > 0)
@@ -640,17 +639,26 @@ def designs(mixtures: Sequence[Mapping[str, int]]) -> list[str]:
     return names
 
 
+def together(mixture: Mapping[str, int], most: Mapping[str, int]) -> bool:
+    """Say whether two or more sources are all at equal rows, or at an equal share of the most.
+
+    A share of a source is a whole number of rows, so one row more or less is the same share.
+    """
+    if len(mixture) < 2 or len(set(mixture.values())) == 1:
+        return len(mixture) > 1
+    low = max((rows - 1) / most[name] for name, rows in mixture.items())
+    high = min((rows + 1) / most[name] for name, rows in mixture.items())
+    return low <= high
+
+
 def _sides(
     mixture: Mapping[str, int], most: Mapping[str, int]
 ) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]] | None:
     """Split a mixture into the sources at its largest share and the others; None if all agree."""
-    if len(mixture) < 2 or len(set(mixture.values())) == 1:
+    if len(mixture) < 2 or together(mixture, most):
         return None
-    share = max(rows / most[name] for name, rows in mixture.items())
-    full = {name for name, rows in mixture.items() if rows > share * most[name] - 1}
-    low = min(rows / most[name] for name, rows in mixture.items())
-    if all(abs(rows - low * most[name]) <= 1.01 for name, rows in mixture.items()):
-        return None
+    share = max((rows - 1) / most[name] for name, rows in mixture.items())
+    full = {name for name, rows in mixture.items() if rows + 1 >= share * most[name]}
     one = tuple((name, rows) for name, rows in sorted(mixture.items()) if name in full)
     other = tuple((name, rows) for name, rows in sorted(mixture.items()) if name not in full)
     return (one, other) if other else None

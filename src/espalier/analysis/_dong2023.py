@@ -10,8 +10,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 
+from scipy.stats import norm
+
 from espalier.analysis._claims import Part, Placed, Statement, vote
-from espalier.finding import Finding
+from espalier.finding import SEEDS, Finding
 
 GENERAL, OVERALL = "general", "overall"
 
@@ -113,11 +115,14 @@ def _above(better: Finding, worse: Finding, tests: int) -> int | None:
 
 
 def _error(finding: Finding) -> float | None:
-    """Return the standard error that a finding's test used, from its p-value or its interval."""
+    """Return the standard error that a finding's test used: from its p-value, or its interval."""
+    if finding.noise != SEEDS:
+        if finding.p is None or not finding.estimate:
+            return None
+        return abs(finding.estimate) / float(norm.isf(max(finding.p, 1e-300) / 2) or 1e-9)
     if finding.interval is None:
         return None
-    half = (finding.interval[1] - finding.interval[0]) / 2
-    return half / 1.96
+    return (finding.interval[1] - finding.interval[0]) / 2 / 1.96
 
 
 def _replay(placed: Sequence[Placed]) -> list[Part]:

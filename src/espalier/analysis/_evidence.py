@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from espalier.finding import ITEMS_ONLY, SCATTER, SEEDS, UNKNOWN, Interval
-from espalier.results import Origin, Table
+from espalier.results import Origin, Table, together
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -364,15 +364,7 @@ class Evidence:
 
     def together(self, mixture: Mapping[str, int]) -> bool:
         """Say whether all sources of a mixture are at equal rows or an equal share of the most."""
-        return is_together(mixture, self.most)
-
-
-def is_together(mixture: Mapping[str, int], most: Mapping[str, int]) -> bool:
-    """Say whether two or more sources are all at equal rows, or an equal share of the most."""
-    if len(mixture) < 2 or len(set(mixture.values())) == 1:
-        return len(mixture) >= 2
-    low = min(rows / most[name] for name, rows in mixture.items())
-    return all(abs(rows - low * most[name]) <= 1.01 for name, rows in mixture.items())
+        return together(mixture, self.most)
 
 
 def collect(table: Table, level: float) -> Evidence:
@@ -449,8 +441,8 @@ def _panels(frame: pd.DataFrame, table: Table, most: Mapping[str, int]) -> Itera
     for _, part in runs.groupby("panel", sort=False):
         panels.append(_panel(part, table, most, answers))
         yield panels[-1]
-    for together in _overall(runs, panels):
-        yield _panel(together, table, most, None)
+    for part in _overall(runs, panels):
+        yield _panel(part, table, most, None)
 
 
 def _overall(runs: pd.DataFrame, panels: Sequence[Panel]) -> Iterator[pd.DataFrame]:
@@ -669,7 +661,7 @@ def _scatter(blocks: Sequence[Block], sources: Sequence[str], most: Mapping[str,
         for condition in block.finals:
             own = sum(condition.mixture.get(name, 0) for name in sources)
             alone = len(condition.mixture) == 1
-            if own and (alone or is_together(condition.mixture, most)):
+            if own and (alone or together(condition.mixture, most)):
                 name = (frozenset(condition.mixture), condition.strategy, condition.k)
                 series.setdefault(name, {})[own] = condition
         for points in series.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from espalier.analysis._claims import Part, Placed, Statement, vote
+from espalier.analysis._claims import Part, Placed, Statement
 
 
 def _of(placed: Sequence[Placed], kind: str) -> list[Placed]:
@@ -60,9 +60,8 @@ def _inverted(placed: Sequence[Placed]) -> list[Part]:
     sizes = _of(placed, "size")
     seen = [(i, 1) for i, f in sizes if f.verdict == "inverts"]
     orderly = [(i, -1) for i, f in sizes if f.verdict == "grows"]
-    if seen or len(orderly) < len(sizes):
-        return [Part(says="a larger model is below a smaller one", votes=seen or vote(sizes, -1))]
-    return [Part(says="a larger model is below a smaller one", votes=orderly)]
+    votes = seen or (orderly if len(orderly) == len(sizes) else [(i, 0) for i, _ in sizes])
+    return [Part(says="a larger model is below a smaller one", votes=votes)]
 
 
 song2023 = (

@@ -30,6 +30,8 @@ from espalier.finding import Interval
 Floats = NDArray[np.float64]
 
 DRAWS = 500
+STEADY = 0.1
+"""Where log2 of amount or ratio moves by less than this over the cells, it does not move."""
 CONFOUNDED = 0.95
 """Amount and ratio are taken as one where their squared correlation over the cells is above it."""
 
@@ -97,8 +99,8 @@ def _refusal(panel: Panel, cells: Sequence[Condition], mixed: Sequence[Condition
             "confounded: no single-source cells at the same own amounts to measure mixing against"
         )
     amount, ratio = _columns(panel, mixed)
-    if amount.std() < 1e-9 or ratio.std() < 1e-9:
-        which = "amount" if amount.std() < 1e-9 else "ratio"
+    if min(amount.std(), ratio.std()) < STEADY:
+        which = "amount" if amount.std() < STEADY else "ratio"
         return f"confounded: the {which} of the other data never changes"
     if np.corrcoef(amount, ratio)[0, 1] ** 2 > CONFOUNDED:
         return (

@@ -1,0 +1,338 @@
+"""Each question, put to simulated studies whose answer is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from espalier.analysis import analyze
+from espalier.results import Origin, tidy
+from simulate import AMOUNTS, KS, Cell, grid, nothing, only_growth, table
+
+
+def study(cells, truth, *, seed=0, abilities=("math", "code", "general"), sources=(), **options):
+    """Return the findings of one simulated study."""
+    random = np.random.default_rng(seed)
+    frame = table(list(cells), truth, random, abilities=abilities, **options)
+    return analyze(tidy(frame, sources=sources))
+
+
+def alone(ability="math", amounts=AMOUNTS, model="small"):
+    return [Cell(model=model, amounts={ability: n}) for n in amounts]
+
+
+def only(findings, kind, **facts):
+    found = list(findings.of(kind, **facts))
+    assert len(found) == 1
+    return found[0]
+
+
+WIDE = (16, 64, 256, 1024, 4096, 16384, 65536)
+
+
+def test_no_effect_at_all_gives_no_verdict_of_an_effect():
+    findings = study(grid(), nothing)
+    verdicts = {f.verdict for f in findings.findings}
+    assert verdicts <= {"tied", "keeps", "neither", "resists", "undecided"}
+
+
+def test_a_straight_line_grows_and_its_slope_is_in_the_interval():
+    findings = study(alone(), lambda c, a: 0.2 + 0.03 * np.log2(c.amounts.get("math", 1) / 64))
+    growth = only(findings, "growth")
+    assert growth.verdict == "grows"
+    assert growth["form"] == "log-linear"
+    assert growth.interval[0] < 0.03 < growth.interval[1]
+    assert abs(growth["out_of_sample_error"]) < 0.1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_planted_plateau_is_found_within_its_interval(seed):
+    def truth(cell, ability):
+        return 0.2 + 0.06 * np.log2(min(cell.amounts["math"], 1024) / 16)
+
+    growth = only(study(alone(amounts=WIDE), truth, seed=seed, abilities=("math",)), "growth")
+    assert growth.verdict == "plateaus"
+    low, high = growth["plateau_interval"]
+    assert low <= 1024 <= high
+
+
+def test_a_rise_that_ends_within_the_amounts_is_a_plateau_also_when_soft():
+    def truth(cell, ability):
+        return 0.7 - 0.5 * (cell.amounts["math"] / 16) ** -0.8
+
+    growth = only(study(alone(amounts=WIDE), truth, abilities=("math",)), "growth")
+    assert growth.verdict == "plateaus"
+    low, high = growth["plateau_interval"]
+    assert low <= 16 * 20 ** (1 / 0.8) <= high
+
+
+def test_a_loss_that_falls_grows_and_its_estimate_is_negative():
+    frame = table(alone(), only_growth, np.random.default_rng(0), abilities=("math",), items=0)
+    frame = frame.assign(score=2 - frame["score"], metric="nll", higher_is_better=False)
+    growth = only(analyze(tidy(frame)), "growth")
+    assert growth.verdict == "grows"
+    assert growth.estimate < 0
+
+
+def test_harm_by_its_own_data_falls():
+    findings = study(
+        alone(), lambda c, a: 0.8 - 0.04 * np.log2(c.amounts["math"] / 64), abilities=("math",)
+    )
+    assert only(findings, "growth").verdict == "falls"
+
+
+def test_one_amount_is_no_growth_and_says_so():
+    growth = only(study(alone(amounts=(64,)), only_growth, abilities=("math",)), "growth")
+    assert (growth.verdict, growth.estimate, growth.interval) == ("undecided", None, None)
+    assert "one amount" in growth.why
+
+
+def crossing(cell, ability):
+    """Help below 1024 own rows and harm above, in mixtures."""
+    own = cell.amounts.get(ability, 1)
+    harm = 0.03 * np.log2(1024 / own) if len(cell.amounts) > 1 else 0.0
+    return 0.3 + 0.02 * np.log2(own / 64) + harm
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_planted_crossover_is_found_within_its_interval(seed):
+    findings = study(grid(base=False), crossing, seed=seed)
+    for ability in ("math", "code", "general"):
+        cross = only(findings, "mixing", of="crossover", ability=ability, model="small")
+        assert cross.interval[0] <= 1024 <= cross.interval[1]
+        assert 256 <= cross.estimate <= 4096
+        by_amount = findings.of("mixing", of="difference", ability=ability, model="small")
+        verdicts = {f["amount"]: f.verdict for f in by_amount}
+        assert (verdicts[64], verdicts[16384]) == ("helps", "hurts")
+
+
+def test_sequential_training_that_loses_skill_forgets():
+    def truth(cell, ability):
+        lost = cell.strategy == "sequential" and cell.stage == 3 and ability == "math"
+        return 0.5 - 0.2 * lost
+
+    findings = study(grid(), truth)
+    lost = [f for f in findings.of("forgetting") if f.verdict == "forgets"]
+    assert {(f.ability, f["strategy"]) for f in lost} == {("math", "sequential")}
+    for finding in lost:
+        assert finding["backward_transfer"] == finding.estimate
+        assert finding.interval[0] < -0.2 < finding.interval[1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_planted_best_k_is_found_within_its_interval(seed):
+    def truth(cell, ability):
+        k = cell.k if cell.strategy == "dmt" else 1.0
+        return 0.6 - 0.02 * (np.log2(k) + 4) ** 2 / 4
+
+    findings = study(grid(models=("small",)), truth, seed=seed)
+    best = next(f for f in findings.of("strategy", ability="overall") if f["strategy"] == "dmt")
+    low, high = best["best_k_interval"]
+    assert low <= 1 / 16 <= high
+    assert min(KS) <= best["best_k"] <= max(KS)
+
+
+def test_a_better_strategy_is_better_per_ability_and_overall_and_ranks_first():
+    findings = study(
+        grid(models=("small",)), lambda c, a: 0.5 + 0.1 * (c.strategy == "mixed_sequential")
+    )
+    for ability in ("math", "overall"):
+        best = only(findings, "strategy", ability=ability, strategy="mixed_sequential")
+        assert (best.verdict, best["rank"], best["against"]) == ("better", 1, "multitask")
+        assert best["rank_probability"] > 0.95
+
+
+def factorial():
+    amounts = (64, 256, 1024, 4096)
+    yield from (Cell(model="small", amounts={"math": n}) for n in amounts)
+    for own in amounts:
+        for other in amounts:
+            yield Cell(model="small", amounts={"math": own, "general": other})
+
+
+def by_amount(cell, ability):
+    other = cell.amounts.get("general")
+    return 0.5 + (0.03 * np.log2(other / 64) if other else 0.0)
+
+
+def by_ratio(cell, ability):
+    other = cell.amounts.get("general")
+    return 0.5 + (0.03 * np.log2(other / cell.amounts["math"]) if other else 0.0)
+
+
+@pytest.mark.parametrize(("truth", "verdict"), [(by_amount, "amount"), (by_ratio, "ratio")])
+def test_amount_and_ratio_are_told_apart_where_they_are_separable(truth, verdict):
+    factors = only(study(factorial(), truth, abilities=("math",)), "factors")
+    assert factors.verdict == verdict
+    moved, still = (
+        (factors["amount"], factors["ratio"])
+        if verdict == "amount"
+        else (factors["ratio"], factors["amount"])
+    )
+    assert moved["interval"][0] < 0.03 < moved["interval"][1]
+    assert moved["share"] > still["share"]
+
+
+def test_amount_and_ratio_that_move_together_are_refused():
+    cells = [Cell(model="small", amounts={"math": 1024})]
+    cells += [Cell(model="small", amounts={"math": 1024, "general": n}) for n in AMOUNTS]
+    factors = only(study(cells, by_ratio, abilities=("math",)), "factors")
+    assert factors.verdict == "undecided"
+    assert "confounded" in factors.why
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_planted_exchange_rate_is_found_within_its_interval(seed):
+    cells = [*alone("human", WIDE), *alone("synthetic", WIDE)]
+
+    def truth(cell, ability):
+        worth = cell.amounts.get("human", 0) + cell.amounts.get("synthetic", 0) / 4
+        return 0.1 + 0.05 * np.log2(worth)
+
+    sources = [
+        Origin(name="human", ability="math"),
+        Origin(name="synthetic", ability="math", origin="synthetic"),
+    ]
+    findings = study(cells, truth, seed=seed, abilities=("math",), sources=sources)
+    rate = only(findings, "exchange")
+    assert rate.verdict == "human better"
+    assert rate.interval[0] <= 4 <= rate.interval[1]
+    assert {r["amount"] for r in rate["rates"]} == set(WIDE)
+
+
+def test_size_grows_and_an_inversion_is_named():
+    worse = {"small": 0.6, "large": 0.4}
+    findings = study(grid(), lambda c, a: worse[c.model] if a == "math" else 0.9 - worse[c.model])
+    verdicts = {f.ability: f.verdict for f in findings.of("size")}
+    assert verdicts == {"math": "inverts", "code": "grows", "general": "grows"}
+    inverted = only(findings, "size", ability="math")["inversions"]
+    assert (inverted[0]["larger"], inverted[0]["smaller"]) == ("large", "small")
+
+
+def test_an_out_of_domain_ability_that_moves_with_the_others_follows():
+    def truth(cell, ability):
+        return 0.3 + 0.02 * np.log2(sum(cell.amounts.values()) / 16)
+
+    cells = [Cell(model="small", amounts={a: n}) for a in ("math", "code") for n in AMOUNTS]
+    findings = study(cells, truth, abilities=("math", "code", "exam"))
+    assert only(findings, "ood").verdict == "follows"
+    findings = study(
+        cells, lambda c, a: 0.5 if a == "exam" else truth(c, a), abilities=("math", "code", "exam")
+    )
+    assert only(findings, "ood").verdict != "follows"
+
+
+def test_a_table_of_one_seed_compares_nothing_and_says_why():
+    findings = study(grid(), crossing, seeds=1)
+    compared = [f for f in findings.findings if f.kind in ("mixing", "strategy", "size")]
+    assert {f.verdict for f in compared} == {"undecided"}
+    with_interval = [f for f in compared if f.interval]
+    assert with_interval
+    assert {f.noise for f in with_interval} == {"items only"}
+    assert all("one seed" in f.why or "outside" in f.why for f in with_interval)
+
+
+def test_one_seed_without_standard_errors_has_no_interval():
+    findings = study(grid(), crossing, seeds=1, items=0)
+    differences = list(findings.of("mixing", of="difference"))
+    assert differences
+    assert all(f.interval is None and f.why for f in differences)
+
+
+def test_rows_of_one_key_count_once():
+    frame = table(list(grid()), crossing, np.random.default_rng(0))
+    frame = frame.assign(key=[f"e{i}" for i in range(len(frame))])
+    twice = pd.concat([frame.assign(design="a"), frame.assign(design="b")], ignore_index=True)
+    once, again = (analyze(tidy(f)) for f in (frame, twice))
+    assert [f.to_dict() for f in once.findings] == [f.to_dict() for f in again.findings]
+
+
+def test_protocols_metrics_and_suites_are_never_compared():
+    frame = table(list(grid()), nothing, np.random.default_rng(0))
+    single = frame["amounts"].str.count(":") == 1
+    frame["protocol"] = np.where(single, "epochs", "updates")
+    assert not list(analyze(tidy(frame)).of("mixing"))
+
+
+def test_valid_rows_choose_the_epoch_and_enter_no_finding():
+    random = np.random.default_rng(0)
+    frame = table(alone(), only_growth, random, abilities=("math",))
+    early, late = frame.assign(epoch=1.0), frame.assign(epoch=2.0, score=0.9)
+    valid = pd.concat(
+        [early.assign(split="valid", score=0.8), late.assign(split="valid", score=0.1)]
+    )
+    chosen = analyze(tidy(pd.concat([early, late, valid], ignore_index=True)))
+    plain = analyze(tidy(early))
+    assert only(chosen, "growth").estimate == only(plain, "growth").estimate
+    last = analyze(tidy(pd.concat([early, late], ignore_index=True)))
+    assert only(last, "growth")["points"][0]["score"] == pytest.approx(0.9)
+
+
+def items_of(frame, random, count=200):
+    """Return per-item scores: items differ much in how hard they are, alike in every cell."""
+    hardness = random.normal(0, 2, count)
+    items = []
+    scores = []
+    for row in frame.itertuples():
+        chance = 1 / (1 + np.exp(-(hardness + 4 * (row.score - 0.5))))
+        hits = (random.random(count) < chance).astype(float)
+        scores.append(hits.mean())
+        items.append(pd.DataFrame({"key": row.key, "item": np.arange(count), "score": hits}))
+    return frame.assign(score=scores, n=count), pd.concat(items, ignore_index=True)
+
+
+def test_shared_items_are_paired_and_tell_more():
+    random = np.random.default_rng(0)
+    frame = table(list(grid(models=("small",))), nothing, random, seeds=1, items=0, run_sd=0)
+    frame = frame.assign(key=[f"e{i}" for i in range(len(frame))])
+    frame, items = items_of(frame, random)
+    paired, plain = analyze(tidy(frame), items), analyze(tidy(frame))
+
+    def width(findings):
+        spans = [f.interval for f in findings.of("mixing", of="difference")]
+        return np.mean([high - low for low, high in spans])
+
+    assert width(paired) < 0.85 * width(plain)
+
+
+def test_the_same_table_gives_the_same_bytes_of_the_contract():
+    frame = table(list(grid(models=("small",))), only_growth, np.random.default_rng(0))
+    first, second = analyze(tidy(frame)), analyze(tidy(frame.copy()))
+    assert first.to_json() == second.to_json()
+    assert list(first.to_dict()) == ["version", "findings", "claims", "left_out"]
+    for finding in first.to_dict()["findings"]:
+        assert {
+            "kind",
+            "ability",
+            "model",
+            "metric",
+            "estimate",
+            "interval",
+            "verdict",
+            "rows",
+        } <= (finding.keys())
+        assert finding["interval"] is not None or finding["why"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame(
+            [{"model": "m", "strategy": "x", "amounts": "{}", "ability": "a", "score": 1}]
+        ),
+        pd.DataFrame(
+            [{"model": "m", "strategy": "x", "amounts": '{"a": 1}', "ability": "a", "score": None}]
+        ),
+        table(list(grid()), lambda c, a: 0.0, np.random.default_rng(0)),
+        table(list(grid()), lambda c, a: 0.5, np.random.default_rng(0), run_sd=0, items=0),
+    ],
+    ids=["one row", "nothing scored", "all zero", "no scatter at all"],
+)
+def test_a_thin_table_decides_nothing(frame):
+    findings = analyze(tidy(frame))
+    assert {f.verdict for f in findings.findings} <= {
+        "undecided",
+        "tied",
+        "keeps",
+        "resists",
+        "neither",
+    }
