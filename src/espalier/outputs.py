@@ -22,6 +22,8 @@ from espalier.steps.train import Train
 from espalier.store import Store
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from espalier.analysis import Findings
     from espalier.report.facts import Cost, Reply, StudyFacts
     from espalier.results import Table
@@ -47,9 +49,10 @@ def conclude(plan: Plan, store: Store, folder: Path, *, study_text: str) -> Outp
     """
     from espalier import analysis, report, results
 
-    table = tabulate(plan, store)
+    rows = measured(plan, store)
+    table = tabulate(plan, store, rows)
     folder.mkdir(parents=True, exist_ok=True)
-    results.write(table.frame, folder / "results.csv")
+    results.write(rows, folder / "results.csv")
     if table.items is not None:
         table.items.to_parquet(folder / "items.parquet", index=False)
     sidecar = [origin.model_dump() for origin in origins(plan)]
@@ -61,17 +64,22 @@ def conclude(plan: Plan, store: Store, folder: Path, *, study_text: str) -> Outp
     return Outputs(folder=folder, table=table, findings=findings, facts=facts)
 
 
-def tabulate(plan: Plan, store: Store) -> Table:
-    """Return the results table of what is in the store."""
-    from espalier import results
-
-    frame = collect(plan, store)
-    if frame.empty:
+def measured(plan: Plan, store: Store) -> pd.DataFrame:
+    """Return the rows of what is in the store, or refuse where there are none yet."""
+    rows = collect(plan, store)
+    if rows.empty:
         raise DataError(
             f"{plan.study.name}: nothing measured yet in {store.root}; `espalier run` does it"
         )
+    return rows
+
+
+def tabulate(plan: Plan, store: Store, rows: pd.DataFrame) -> Table:
+    """Return the rows as the table that analysis reads, with items and sources beside it."""
+    from espalier import results
+
     return results.tidy(
-        frame,
+        rows,
         sources=origins(plan),
         items=items(plan, store),
         where=plan.study.name,

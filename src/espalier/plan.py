@@ -121,6 +121,7 @@ class _Build:
     _pretrained: dict[str, Pretrained] = field(default_factory=dict)
     _composed: dict[tuple[Mixture, int], Compose] = field(default_factory=dict)
     _trained: dict[tuple[Key, Key, int, int], Train] = field(default_factory=dict)
+    _asked: dict[tuple[str, str], Work] = field(default_factory=dict)
     _scored: dict[Key, list[tuple[AbilityUse, Exam, Score]]] = field(default_factory=dict)
 
     def base(
@@ -226,6 +227,13 @@ class _Build:
         )
 
     def _asking(self, step: Answer, exam: Exam, model: str) -> Work:
+        """Return the work of asking a model; it is the same for all its checkpoints."""
+        where = (model, step.questions.asked)
+        if where not in self._asked:
+            self._asked[where] = self._estimate(step, exam, model)
+        return self._asked[where]
+
+    def _estimate(self, step: Answer, exam: Exam, model: str) -> Work:
         """Estimate what is read and written; replies are taken to be as long as their targets."""
         items = exam.ability.items
         prompts = self.catalog.prompt_tokens(model, [item.prompt for item in items])

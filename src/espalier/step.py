@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NewType
 
@@ -27,6 +27,13 @@ Key = NewType("Key", str)
 
 Locate = Callable[["Step"], Path]
 """Where a parent's output lies."""
+
+
+PLAIN = frozenset((str, int, bool, type(None)))
+"""Types that are JSON as they stand."""
+
+
+_canonical = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
 
 
 def beside(**options: Any) -> Any:
@@ -82,7 +89,7 @@ class Step:
 
         So a new field with a default re-keys nothing; a default that moves is caught by the store.
         """
-        text = json.dumps(self.describe(defaults=False), sort_keys=True, allow_nan=False)
+        text = _canonical(self.describe(defaults=False))
         return Key(hashlib.sha256(text.encode()).hexdigest()[:16])
 
     def describe(self, *, defaults: bool = True) -> dict[str, Any]:
@@ -105,8 +112,13 @@ class Step:
         yield self
 
 
-def _identity(step: Step) -> list[Field[Any]]:
-    return [f for f in fields(step) if f.metadata.get("identity", True)]
+def _identity(step: Step) -> tuple[Field[Any], ...]:
+    return _declared(type(step))
+
+
+@cache
+def _declared(kind: type[Step]) -> tuple[Field[Any], ...]:
+    return tuple(f for f in fields(kind) if f.metadata.get("identity", True))
 
 
 def _default(f: Field[Any]) -> Any:
@@ -117,14 +129,14 @@ def _default(f: Field[Any]) -> Any:
 
 def _plain(value: object, where: str, defaults: bool) -> Any:
     """Return `value` as JSON that is the same in every process, or refuse."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)  # 1 and 1.0 are one number, and so one key
-    if value is None or isinstance(value, bool | int | float | str):
+    if type(value) in PLAIN:
         return value
-    if isinstance(value, Fraction):
-        return str(value)
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value  # 1 and 1.0 are one number, one key
     if isinstance(value, Step):
         return {"step": value.key}
+    if isinstance(value, Fraction | str):
+        return str(value)
     if isinstance(value, BaseModel):
         return _plain(value.model_dump(mode="json", exclude_defaults=not defaults), where, defaults)
     if isinstance(value, Mapping):

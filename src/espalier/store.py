@@ -65,6 +65,11 @@ class Store:
             )
         return True
 
+    def present(self) -> set[str]:
+        """Return the keys of every finished folder, by name alone: quick, for thousands of steps."""
+        folders = self.root.glob("*/*/") if self.root.is_dir() else ()
+        return {folder.name for folder in folders if not folder.name.startswith(".")}
+
     def make(self, step: Step, site: Site) -> bool:
         """Run `step` unless it is done; say whether it was made by this call.
 

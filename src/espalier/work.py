@@ -61,9 +61,10 @@ class Rates:
 def rates(steps: Mapping[Key, Step], work: Mapping[Key, Work], store: Store) -> Rates:
     """Learn rates from those of `steps` that the store has finished: medians of seconds a token."""
     found: dict[tuple[str, int], list[float]] = {}
+    present = store.present()
     for key, step in steps.items():
         expected = work[key]
-        if expected.tokens:
+        if expected.tokens and key in present:
             seconds = store.cost(step).get("wall_seconds")
             if seconds:
                 group = found.setdefault((step.kind, expected.parameters), [])

@@ -71,11 +71,12 @@ def open_table(
     if Path(name).suffix in TABLES or sources or items or not is_study:
         return results.read(Path(name), sources=sources, items=items), None
     from espalier.load import find
-    from espalier.outputs import facts_of, tabulate
+    from espalier.outputs import facts_of, measured, tabulate
     from espalier.plan import plan
     from espalier.store import Store
 
     planned = plan(open_study(name, (), ()))
     shelf = Store(store)
     text = find(name).read_text(encoding="utf-8")
-    return tabulate(planned, shelf), facts_of(planned, shelf, text)
+    rows = measured(planned, shelf)
+    return tabulate(planned, shelf, rows), facts_of(planned, shelf, text)

@@ -60,7 +60,8 @@ def summarise(planned: Plan, store: Store, slots: int | None = None) -> dict[str
     from espalier.work import rates
 
     slots = slots or count_gpus() or available_cores()
-    todo = [step for step in planned.steps.values() if not store.has(step)]
+    present = store.present()
+    todo = [s for s in planned.steps.values() if s.key not in present or not store.has(s)]
     learnt = rates(planned.steps, planned.work, store)
     seconds = {step.key: learnt.seconds(step, planned.work[step.key]) for step in todo}
     kinds: dict[str, dict[str, Any]] = {}

@@ -29,16 +29,15 @@ def results(
     It holds what is measured so far, and nothing that a clock or a machine decides.
     """
     from espalier import results as tables
-    from espalier.outputs import tabulate
+    from espalier.outputs import measured
     from espalier.plan import plan
     from espalier.store import Store
 
-    table = tabulate(plan(open_study(study, sets, overrides)), Store(store))
-    frame = table.frame[list(tables.COLUMNS)]
+    rows = measured(plan(open_study(study, sets, overrides)), Store(store))
     if out:
-        tables.write(table.frame, out)
-        click.echo(f"{out}: {len(frame)} rows", err=True)
+        tables.write(rows, out)
+        click.echo(f"{out}: {len(rows)} rows", err=True)
     elif as_json:
-        click.echo(frame.to_json(orient="records", indent=2))
+        click.echo(rows.to_json(orient="records", indent=2))
     else:
-        click.echo(frame.to_csv(index=False), nl=False)
+        click.echo(rows.to_csv(index=False), nl=False)
