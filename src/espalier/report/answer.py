@@ -36,7 +36,7 @@ def answer(view: View, findings: Sequence[Finding], words: Words) -> tuple[str, 
     )
 
 
-def certainty(findings: Sequence[Finding], words: Words) -> tuple[str, ...]:
+def certainty(view: View, findings: Sequence[Finding], words: Words) -> tuple[str, ...]:
     """Say how many tests were made, what they rest on, and what they allow for."""
     if not findings:
         return (words("answer.certainty.none"),)
@@ -58,6 +58,9 @@ def certainty(findings: Sequence[Finding], words: Words) -> tuple[str, ...]:
         said.append(words("answer.certainty.seeds", seeds=seeds))
     if any(f.get("p_adjusted") is not None for f in findings):
         said.append(words("answer.certainty.adjusted"))
+    if len(view.models) > 1:
+        about = "answer.about" if view.sized else "answer.about.label"
+        said.append(words(about, model=view.models[-1]))
     return tuple(said)
 
 
@@ -80,12 +83,8 @@ def _lead(view: View, findings: Sequence[Finding]) -> str:
 
 
 def _where(view: View, model: str, words: Words) -> str:
-    if len(view.models) < 2:
-        return ""
-    return words(
-        "answer.where" if view.sized and model == view.models[-1] else "answer.where.label",
-        model=model,
-    )
+    """Name the model where it is not the one that the sentences are about."""
+    return "" if model == view.models[-1] else words("answer.where", model=model)
 
 
 def _growth(view: View, findings: Sequence[Finding], words: Words) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_GLUE = "\u00a0"
+"""A space at which no line ends, so that a number stays with its unit."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -18,28 +21,28 @@ class Unit:
         """Write a score: `63.5 %`, or `1.83` in the metric's own unit."""
         if value is None:
             return "–"
-        return f"{_minus(f'{value * 100:.1f}')} %" if self.share else plain(value)
+        return f"{_minus(f'{value * 100:.1f}')}{_GLUE}%" if self.share else plain(value)
 
     def difference(self, value: float | None) -> str:
         """Write an effect with its sign: `+4.1 points`, or `+0.12`."""
         if value is None:
             return "–"
-        return f"{self._signed(value)} {self.points}" if self.share else self._signed(value)
+        return f"{self._signed(value)}{_GLUE}{self.points}" if self.share else self._signed(value)
 
     def score_interval(self, interval: Sequence[float] | None) -> str:
         """Write `58.1 to 68.6 %`."""
         if not interval:
             return "–"
-        low, high = interval
         if self.share:
-            return f"{_minus(f'{low * 100:.1f}')} {self.to} {_minus(f'{high * 100:.1f}')} %"
-        return f"{plain(low)} {self.to} {plain(high)}"
+            low, high = (_minus(f"{end * 100:.1f}") for end in interval)
+            return _GLUE.join((low, self.to, high, "%"))
+        return _GLUE.join((plain(interval[0]), self.to, plain(interval[1])))
 
     def difference_interval(self, interval: Sequence[float] | None) -> str:
         """Write `+3.2 to +5.0`."""
         if not interval:
             return "–"
-        return f"{self._signed(interval[0])} {self.to} {self._signed(interval[1])}"
+        return _GLUE.join((self._signed(interval[0]), self.to, self._signed(interval[1])))
 
     def _signed(self, value: float) -> str:
         text = f"{value * 100:+.1f}" if self.share else f"{value:+.3g}"

@@ -131,7 +131,7 @@ def page(
         name=facts.name,
         heading=facts.question or facts.name or words("question.none"),
         answer=answer.answer(view, findings["findings"], words),
-        certainty=answer.certainty(findings["findings"], words),
+        certainty=answer.certainty(view, findings["findings"], words),
         facts=_counts(view, facts, words),
         many_models=len(view.models) > 1,
         sections=_sections(view, findings, figures, facts, words),
@@ -356,7 +356,7 @@ def _score(point: Point | None, words: Words) -> str:
     write = Unit(point.measure.share, words("unit.points"), words("unit.to"))
     if not point.interval:
         return write.score(point.score)
-    interval = write.score_interval(point.interval).removesuffix(" %")
+    interval = write.score_interval(point.interval).removesuffix("\u00a0%")
     return f"{write.score(point.score)} ({interval})"
 
 

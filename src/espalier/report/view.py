@@ -104,13 +104,14 @@ class View:
         """Return the most seeds any tuned point has."""
         return max((p.seeds for p in self.points if p.stage), default=0)
 
+    def own_sources(self, point: Point) -> tuple[str, ...]:
+        """Return the cell's sources that train the measured ability."""
+        ability = point.measure.ability
+        return tuple(s for s in point.amounts if self.sources.get(s, s) == ability)
+
     def own(self, point: Point) -> int:
         """Count the cell's rows that train the measured ability."""
-        return sum(
-            rows
-            for source, rows in point.amounts.items()
-            if self.sources.get(source, source) == point.measure.ability
-        )
+        return sum(point.amounts[source] for source in self.own_sources(point))
 
     def base(self, measure: Measure, model: str) -> Point | None:
         """Return the untuned model's point, if it was measured."""

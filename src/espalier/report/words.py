@@ -12,10 +12,8 @@ from espalier.errors import SpecError, choices
 
 ENGLISH: Mapping[str, str] = {
     "title": "Report",
-    "made by": "Espalier {version}",
     "theme": "Light or dark",
     "contents": "Contents",
-    "question": "The question",
     "question.none": "What do these results say?",
     "answer": "The answer",
     "certainty": "How sure",
@@ -35,6 +33,7 @@ ENGLISH: Mapping[str, str] = {
     "the tests": "The tests",
     "more rows": "{n} more rows are in the figure's CSV file.",
     "more panels": "{n} more panels are not drawn; their numbers are in the table.",
+    "thinned": "1 of {step} dots shown",
     "no script": "Charts need JavaScript, which is off here. The tables hold the same numbers.",
     "none": "none",
     # what kinds of cells there are
@@ -123,8 +122,8 @@ ENGLISH: Mapping[str, str] = {
         "Score when trained with the others minus score when trained alone, at the same number of "
         "the ability’s own rows. Hollow dots: no difference could be shown (tied or undecided)."
     ),
-    "mixing.up": "above zero: mixing helps",
-    "mixing.down": "below zero: mixing helps",
+    "mixing.up": "above 0 helps",
+    "mixing.down": "below 0 helps",
     "mixing.hollow": "hollow: tied or undecided",
     "mixing.absent": (
         "No ability was measured both alone and mixed at the same number of its own rows."
@@ -140,7 +139,6 @@ ENGLISH: Mapping[str, str] = {
         "intervals of each score; whether two strategies differ is tested pair by pair, below."
     ),
     "strategy.absent": "Only one strategy was run on any mixture.",
-    "strategies.table": "Scores after the last stage",
     "sweep.caption": (
         "DMT replays a share k of the specialised data in its last stage. Whiskers are 95% "
         "intervals."
@@ -179,7 +177,6 @@ ENGLISH: Mapping[str, str] = {
     "costs.wall_minutes": "minutes on the clock",
     "costs.complete": "Everything that was asked for was run.",
     "costs.unknown": "This report was made from a table alone; what was not run is not in it.",
-    "costs.not_run": "Not run, or failed",
     "costs.step": "Step",
     "costs.reason": "Reason",
     "missing.title": "What this table cannot show",
@@ -212,9 +209,7 @@ ENGLISH: Mapping[str, str] = {
     "test.what": "What",
     "test.estimate": "Estimate",
     "test.interval": "95% interval",
-    "test.noise": "Interval from",
     "test.verdict": "Verdict",
-    "test.why": "Why",
     "test.per doubling": "{value} per doubling",
     "test.factors": "amount of other data, at constant ratio",
     "test.at": "at {rows}",
@@ -235,10 +230,8 @@ ENGLISH: Mapping[str, str] = {
     "sensitivity.gain": "Gain per doubling",
     "sensitivity.predicted": "Predicted",
     "test.overall": "overall",
-    "test.plateau.interval": "({interval})",
     "test.correlation": "rank correlation",
     "test.rate": "{rate} synthetic for one human row",
-    "noise.seeds and items": "seeds and items",
     "noise.items only": "items only (one seed)",
     "noise.scatter about the curve": "scatter about the curve",
     "noise.unknown": "unknown",
@@ -277,8 +270,9 @@ ENGLISH: Mapping[str, str] = {
     "answer.forgetting.undecided": "what is forgotten is undecided",
     "answer.strategy.none": "Strategies were not compared here.",
     "answer.order": "Of the strategies, {parts}{where}.",
-    "answer.where": " (at {model}, the largest model)",
-    "answer.where.label": " (at {model})",
+    "answer.where": " (at {model})",
+    "answer.about": "The sentences are about {model}, the largest model.",
+    "answer.about.label": "The sentences are about {model}, the last model of the table.",
     "answer.certainty": (
         "Of {total} tests {effect} show an effect, {none} show none, and {open} stay undecided."
     ),

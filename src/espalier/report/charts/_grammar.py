@@ -16,6 +16,9 @@ from espalier.report.words import Words
 MOST_PANELS = 24
 """More panels than this nobody reads; the rest are in the figure's numbers."""
 
+MOST_DOTS = 1000
+"""More dots than this in one panel are a smear; every n-th is drawn, and the panel says so."""
+
 Layers = list[Any]
 Record = dict[str, Any]
 
@@ -125,7 +128,7 @@ def effect_axis(share: bool, title: str | None = None) -> alt.Axis:
     """Return an axis of signed effects, those on shares in points."""
     points = "format(datum.value * 100, '+.2~r')"
     label = points if share else "format(datum.value, '+~g')"
-    return alt.Axis(title=title, tickCount=5, labelExpr=label)
+    return alt.Axis(title=title, tickCount=5, labelExpr=f"datum.value == 0 ? '0' : {label}")
 
 
 def paint(series: Mapping[str, str]) -> alt.Color:
@@ -181,6 +184,7 @@ def mark(value: float, interval: Sequence[float] | None, text: str, tone: str) -
 
 
 def panel(
+    words: Words,
     layers: Layers,
     dots: Sequence[Record],
     lines: Sequence[Record] = (),
@@ -193,11 +197,18 @@ def panel(
     """Lay the layers over one another in one panel as wide as its place."""
     chart = alt.layer(*layers).properties(width="container", height=height, description=alt_text)
     spec = chart.to_dict(validate=False)
-    own = {DOTS: list(dots), **({LINES: list(lines)} if lines else {})}
+    if (step := _step(dots)) > 1:
+        note = ", ".join(filter(None, (note, words("thinned", step=step))))
+    own = {DOTS: dots[::step], **({LINES: lines[:: _step(lines)]} if lines else {})}
     spec["datasets"] = {**spec.get("datasets", {}), **own}
     spec["config"] = config()
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     return Panel(title=title, note=note, alt=alt_text, spec=spec, height=height)
+
+
+def _step(records: Sequence[Record]) -> int:
+    """Return the n for which every n-th record is drawn."""
+    return -(-len(records) // MOST_DOTS) or 1
 
 
 def keys(series: Mapping[str, str], shape: str = "line") -> tuple[Key, ...]:

@@ -57,6 +57,6 @@ def exchange(view: View, findings: Sequence[Mapping[str, Any]], words: Words) ->
         several = len(view.models) > 1
         title = f"{f['ability']} · {f['model']}" if several else f["ability"]
         said = words.join(f"{r[words('tip.human')]}: {r[words('tip.rate')]}" for r in shown)
-        panels.append(g.panel(layers, shown, title=title, alt_text=f"{title}: {said}"))
+        panels.append(g.panel(words, layers, shown, title=title, alt_text=f"{title}: {said}"))
         records += shown
     return g.figure("exchange", words("exchange.caption"), panels, records)

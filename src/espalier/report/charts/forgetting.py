@@ -98,6 +98,7 @@ def _panel(
     said = words.join(f"{r['_series']}, {r['_x']}: {r[words('tip.score')]}" for r in records)
     return (
         g.panel(
+            words,
             layers,
             records,
             title=name,

@@ -78,12 +78,9 @@ def _panel(
     for f in own:
         if f.get("of") == "crossover" and f["estimate"]:
             one = len(view.models) == 1
-            layers += g.mark(
-                f["estimate"],
-                f["interval"],
-                words("crossover"),
-                "open" if one else tones[f["model"]],
-            )
+            shade = "open" if one else tones[f["model"]]
+            text = words("crossover") if one or f["model"] == view.models[-1] else ""
+            layers += g.mark(f["estimate"], f["interval"] if one else None, text, shade)
     said = words.join(
         f"{r[words('tip.model')]}, {r[words('tip.own')]}: {r[words('tip.difference')]} "
         f"({r[words('tip.verdict')]})"
@@ -92,4 +89,6 @@ def _panel(
     note = words("mixing.up" if measure.higher else "mixing.down")
     if measure.share:
         note = f"{words('unit.points')}, {note}"
-    return g.panel(layers, records, title=name, note=note, alt_text=f"{name}: {said}"), records
+    return g.panel(
+        words, layers, records, title=name, note=note, alt_text=f"{name}: {said}"
+    ), records

@@ -48,6 +48,6 @@ def ood(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Figu
         several = len(view.models) > 1
         title = f"{f['ability']} · {f['model']}" if several else f["ability"]
         said = words("verdict." + f["verdict"])
-        panels.append(g.panel(layers, shown, title=title, alt_text=f"{title}: {said}"))
+        panels.append(g.panel(words, layers, shown, title=title, alt_text=f"{title}: {said}"))
         records += shown
     return g.figure("ood", words("ood.caption"), panels, records)

@@ -58,6 +58,8 @@ def size(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Fig
         title = " · ".join(dict.fromkeys(p for p in (f["ability"], f["metric"]) if p != "score"))
         said = words.join(f"{r[words('tip.model')]} {r[words('tip.score')]}" for r in shown)
         note = "" if f.get("higher_is_better", True) else words("lower is better")
-        panels.append(g.panel(layers, shown, title=title, note=note, alt_text=f"{title}: {said}"))
+        panels.append(
+            g.panel(words, layers, shown, title=title, note=note, alt_text=f"{title}: {said}")
+        )
         records += shown
     return g.figure("size", words("size.caption"), panels, records)

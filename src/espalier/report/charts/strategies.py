@@ -117,6 +117,7 @@ def _panel(
     height = max(110, len(methods) * max(30, 15 * len(view.models)) + 24)
     return (
         g.panel(
+            words,
             layers,
             records,
             title=name,

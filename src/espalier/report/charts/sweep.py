@@ -64,6 +64,7 @@ def _panel(
     said = words.join(f"k={r['_x']} {r[words('tip.score')]}" for r in records)
     return (
         g.panel(
+            words,
             layers,
             records,
             title=name,

@@ -58,13 +58,13 @@ def _panel(
     used: dict[str, str],
     words: Words,
 ) -> tuple[Panel, list[g.Record]]:
-    records, name = [], title(measure, view)
+    records, name = list[g.Record](), title(measure, view)
+    one, tones = len(lines) == 1, g.model_colours(view)
     for (_, moving, still), points in lines.items():
         for point in sorted(points, key=lambda p: sum(p.amounts[s] for s in moving)):
             label = words("vary.line", moving=" + ".join(moving), still=words.amounts(dict(still)))
-            if len(view.models) > 1:
-                label = f"{point.model}: {label}"
-            used.setdefault(label, f"c{len(used) % 8}")
+            label = f"{point.model}: {label}" if len(view.models) > 1 else label
+            used.setdefault(label, tones[point.model] if one else f"c{len(used) % 8}")
             records.append(
                 {
                     "_x": sum(point.amounts[s] for s in moving),
@@ -93,6 +93,7 @@ def _panel(
     said = words.join(f"{r['_series']}, {r['_x']}: {r[words('tip.score')]}" for r in records)
     return (
         g.panel(
+            words,
             layers,
             records,
             title=name,

@@ -1,0 +1,108 @@
+import io
+
+import made_up as fake
+import pandas as pd
+from rich.console import Console
+
+from espalier.report import summary
+from espalier.report.answer import answer, certainty
+from espalier.report.numbers import Unit, plain
+from espalier.report.view import view
+from espalier.report.words import Words
+from espalier.results import tidy
+
+WORDS = Words()
+
+
+def said(findings, models=1):
+    text = answer(view(fake.table(models, seeds=1)), findings, WORDS)
+    return [sentence.replace("\u00a0", " ") for sentence in text]
+
+
+def only(kind, **facts):
+    found = [f for f in fake.findings()["findings"] if f["kind"] == kind]
+    return [f for f in found if all(f.get(n) == v for n, v in facts.items())]
+
+
+def test_three_sentences_name_amounts_effects_and_intervals():
+    growth, mixing, order = said(fake.findings()["findings"])
+    assert "math (+8.2 points per doubling, +7.1 to +9.3)" in growth
+    assert "general (near 96 rows, 50 to 180) reaches a plateau" in growth
+    assert "math gains at 16 and 64 rows (up to +5.0 points, +3.0 to +7.0)" in mixing
+    assert "loses at 1,024 rows (−3.0 points, −5.0 to −1.0)" in mixing
+    assert "general shows no difference at any measured amount" in mixing
+    assert "DMT k=1/4 comes first overall (rank 1 with probability 0.91)" in order
+    assert "sequential forgets math (−45.0 points, −50.0 to −40.0)" in order
+    assert "DMT k=1/4 forgets nothing that can be shown" in order
+
+
+def test_undecided_is_said_and_carries_no_number():
+    (math,) = only("growth", ability="math", design="single")
+    unsure = math | {"verdict": "undecided"}
+    growth, mixing, order = said([unsure])
+    assert growth == "With more of its own data, math is undecided."
+    assert mixing == WORDS("answer.mixing.none")
+    assert order == WORDS("answer.strategy.none")
+
+
+def test_if_nothing_is_forgotten_the_answer_says_so():
+    kept = [f | {"verdict": "keeps"} for f in only("forgetting")]
+    assert said(kept)[2] == "Of the strategies, no strategy forgets anything that can be shown."
+
+
+def test_tied_strategies_have_no_winner():
+    tied = [f | {"verdict": "tied"} for f in only("strategy")]
+    assert said(tied)[2] == "Of the strategies, none can be told from the others overall."
+
+
+def test_only_the_headline_metric_and_the_largest_model_speak():
+    small, large = "xs", "s"
+    (math,) = only("growth", ability="math", design="single")
+    told = [math | {"model": small}, math | {"model": large, "estimate": 0.5, "interval": None}]
+    told.append(math | {"metric": "nll", "model": large, "estimate": 9.0})
+    growth = said(told, models=2)[0]
+    assert growth == "With more of its own data, math (+50.0 points per doubling) grows."
+    sure = certainty(view(fake.table(2, seeds=1)), told, WORDS)
+    assert "The sentences are about s, the largest model." in sure
+
+
+def test_single_seeds_are_confessed():
+    lone = [f | {"noise": "items only", "seeds": 1} for f in only("growth")]
+    assert any("single seed" in s for s in certainty(view(fake.table(seeds=1)), lone, WORDS))
+
+
+def test_the_tests_are_counted_by_what_they_show():
+    found = [{**f, "verdict": v} for f, v in zip(only("mixing"), ("helps", "tied", "undecided"))]  # noqa: B905
+    (first, *_) = certainty(view(fake.table(seeds=1)), found, WORDS)
+    assert first == "Of 3 tests 1 show an effect, 1 show none, and 1 stay undecided."
+
+
+def test_the_summary_fits_a_screen():
+    for models in (1, 3):
+        text = io.StringIO()
+        findings = fake.findings(models)
+        Console(file=text, width=80).print(summary(fake.table(models), findings))
+        lines = text.getvalue().splitlines()
+        assert len(lines) <= 32
+        assert all(len(line) <= 80 for line in lines)
+        for word in ("grows", "helps", "hurts", "better", "forgets", "keeps"):
+            assert any(word in line for line in lines)
+
+
+def test_a_summary_of_no_findings_is_empty():
+    row = {"model": "m", "strategy": "s", "ability": "a", "amounts": '{"a": 1}', "score": 0.5}
+    text = io.StringIO()
+    Console(file=text, width=80).print(summary(tidy(pd.DataFrame([row])), {"findings": []}))
+    assert text.getvalue().strip() == ""
+
+
+def test_numbers_are_written_for_readers():
+    share, own = Unit(share=True), Unit(share=False)
+    glued = str.maketrans({"\u00a0": " "})
+    assert share.score(0.6349).translate(glued) == "63.5 %"
+    assert share.difference(-0.03).translate(glued) == "−3.0 points"
+    assert share.difference(-0.00001).translate(glued) == "0.0 points"
+    assert own.difference(0.1234) == "+0.123"
+    assert own.score_interval((1.2, 1.3)).translate(glued) == "1.2 to 1.3"
+    assert share.score(None) == own.difference_interval(None) == "–"
+    assert [plain(v) for v in (0.5, 12345.6, 3.0, -0.25)] == ["0.5", "12,346", "3", "−0.25"]
