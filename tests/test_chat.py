@@ -133,6 +133,7 @@ def test_a_template_that_wants_a_question_first_gets_an_empty_one(tmp_path: Path
     ours = chat(tmp_path, MISTRAL)
     empty: Message = {"role": "user", "content": ""}
     assert ours.encode((LAST, ASK, LAST), 999) == ours.encode((empty, LAST, ASK, LAST), 999)
+    assert ours.prompt((LAST, ASK)) == ours.prompt((empty, LAST, ASK))
 
 
 def test_what_a_row_begins_with_is_what_the_model_is_prompted_with(folder: Path) -> None:

@@ -95,7 +95,7 @@ class Chat:
         """
         if isinstance(prompt, str):
             return self._ids(prompt) or [self._first]
-        return self._ids(self._render(prompt, answer=True))
+        return self._ids(self._render(self._opened(prompt), answer=True))
 
     def pair(self, prompt: Prompt, candidate: str) -> Encoded:
         """Return prompt and candidate reply as tokens, the candidate's supervised.
@@ -185,13 +185,19 @@ class Chat:
         """Return the conversation as text and the spans of its assistant turns."""
         if not messages:
             raise DataError(f"{self.folder}: a conversation without messages cannot be encoded")
+        messages = self._opened(messages)
         turns = [i for i, m in enumerate(messages) if m["role"] == "assistant"]
-        opens = bool(turns) and not any(m["role"] == "user" for m in messages[: turns[0]])
-        if opens and not self._can_open(messages[: turns[0] + 1]):
-            empty: Message = {"role": "user", "content": ""}
-            return self._supervise([*messages[: turns[0]], empty, *messages[turns[0] :]])
         text = self._render(messages)
         return text, [self._span(text, messages, i) for i in turns]
+
+    def _opened(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Put an empty question before an answer that opens, where the template insists on one."""
+        roles = [m["role"] for m in messages]
+        if "assistant" not in roles or "user" in roles[: (first := roles.index("assistant"))]:
+            return messages
+        if self._can_open(messages[: first + 1]):
+            return messages
+        return [*messages[:first], {"role": "user", "content": ""}, *messages[first:]]
 
     def _can_open(self, messages: Sequence[Message]) -> bool:
         """Say whether the template lets the assistant speak first, and its turn can be found."""

@@ -50,9 +50,16 @@ class _Product(torch.autograd.Function):
         by_input, by_weight, by_bias = ctx.needs_input_grad
         return (
             _product(grad, weight.t()) if by_input else None,
-            _product(grad.t(), input.t()) if by_weight else None,
+            _by_weight(grad, input) if by_weight else None,
             grad.sum(0) if by_bias and ctx.biased else None,
         )
+
+
+def _by_weight(grad: Tensor, input: Tensor) -> Tensor:  # noqa: A002
+    """Return `grad.T @ input`, the narrower on the left, since oneDNN copies a transposed left."""
+    if grad.shape[1] > input.shape[1]:
+        return _product(input.t(), grad.t()).t()
+    return _product(grad.t(), input.t())
 
 
 def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
