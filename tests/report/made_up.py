@@ -308,7 +308,7 @@ def findings(models: int = 1) -> dict[str, Any]:
             {"ability": a, "complexity": 0.3, "transference": 0.2, "gain": 0.05, "predicted": 0.04}
             for a in ABILITIES
         ],
-        definitions="complexity: our own measure",
+        definitions={"complexity": "our own measure"},
     )
     claims = [
         {

@@ -32,7 +32,7 @@ def test_three_sentences_name_amounts_effects_and_intervals():
     assert "loses at 1,024 rows (−3.0 points, −5.0 to −1.0)" in mixing
     assert "general shows no difference at any measured amount" in mixing
     assert "DMT k=1/4 comes first overall (rank 1 with probability 0.91)" in order
-    assert "sequential forgets math (−45.0 points, −50.0 to −40.0)" in order
+    assert "sequential forgets math (−45.0 points, −50.0 to −40.0) and code;" in order
     assert "DMT k=1/4 forgets nothing that can be shown" in order
 
 
@@ -53,6 +53,31 @@ def test_if_nothing_is_forgotten_the_answer_says_so():
 def test_tied_strategies_have_no_winner():
     tied = [f | {"verdict": "tied"} for f in only("strategy")]
     assert said(tied)[2] == "Of the strategies, none can be told from the others overall."
+
+
+def test_a_first_place_that_cannot_be_told_from_the_next_is_no_victory():
+    ranks = {"dmt k=1/4": (1, "tied"), "mixed_sequential": (3, "worse")}
+    told = [
+        f | {"rank": ranks[f["label"]][0], "verdict": ranks[f["label"]][1]}
+        for f in only("strategy")
+        if f["label"] in ranks
+    ]
+    assert said(told)[2].endswith(
+        "DMT k=1/4 comes first overall (rank 1 with probability 0.91), "
+        "from which multitask cannot be told."
+    )
+
+
+def test_the_strategy_that_others_are_compared_against_can_come_first():
+    ranks = {"dmt k=1/4": (2, "tied"), "mixed_sequential": (3, "worse")}
+    told = [
+        f | {"rank": ranks[f["label"]][0], "verdict": ranks[f["label"]][1]}
+        for f in only("strategy")
+        if f["label"] in ranks
+    ]
+    assert said(told)[2].endswith(
+        "multitask comes first overall, from which DMT k=1/4 cannot be told."
+    )
 
 
 def test_only_the_headline_metric_and_the_largest_model_speak():

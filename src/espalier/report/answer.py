@@ -58,6 +58,8 @@ def certainty(view: View, findings: Sequence[Finding], words: Words) -> tuple[st
         said.append(words("answer.certainty.seeds", seeds=seeds))
     if any(f.get("p_adjusted") is not None for f in findings):
         said.append(words("answer.certainty.adjusted"))
+    if len(protocols := dict.fromkeys(m.protocol for m in view.measures)) > 1:
+        said.append(words("answer.protocol", protocol=next(iter(protocols))))
     if len(view.models) > 1:
         about = "answer.about" if view.sized else "answer.about.label"
         said.append(words(about, model=view.models[-1]))
@@ -185,18 +187,24 @@ def _ranked(view: View, findings: Sequence[Finding], words: Words) -> str:
         return words("answer.strategy.undecided")
     if all(f["verdict"] in ("tied", "undecided") for f in overall):
         return words("answer.strategy.tied")
-    best = min(overall, key=lambda f: f.get("rank") or len(overall) + 1)
-    if best.get("rank_probability") is None:
-        return words("answer.strategy.first", label=words.method(_label(best)))
-    return words(
-        "answer.strategy.best",
-        label=words.method(_label(best)),
-        probability=f"{best['rank_probability']:.2f}",
-    )
+    first = next((f for f in overall if f.get("rank") == 1), None)
+    # a strategy that the others are compared against has no finding of its own
+    against = next((f["against"] for f in overall if f.get("against")), "")
+    label = words.method(_label(first) if first else against)
+    level = [f for f in overall if f is not first and f["verdict"] in ("tied", "undecided")]
+    names = [words.method(_label(f)) for f in level]
+    if first and first["verdict"] in ("tied", "undecided"):
+        names = [words.method(against)]
+    if first and first.get("rank_probability") is not None:
+        sure = f"{first['rank_probability']:.2f}"
+        said = words("answer.strategy.best", label=label, probability=sure)
+    else:
+        said = words("answer.strategy.first", label=label)
+    return words("answer.strategy.level", first=said, names=words.names(names)) if names else said
 
 
 def _forgotten(view: View, findings: Sequence[Finding], words: Words) -> list[str]:
-    """Say which strategy forgets what at its largest mixture, and which forget nothing."""
+    """Say what each strategy forgets most at its largest mixture, and which forget nothing."""
     model = _lead(view, findings)
     mine = [f for f in findings if f["kind"] == "forgetting" and f["model"] == model]
     if not mine:
@@ -205,15 +213,12 @@ def _forgotten(view: View, findings: Sequence[Finding], words: Words) -> list[st
     mine = [f for f in mine if sum((f.get("amounts") or {}).values()) == most]
     if all(f["verdict"] == "undecided" for f in mine):
         return [words("answer.forgetting.undecided")]
-    lost: dict[str, list[str]] = {}
-    for f in mine:
-        names = lost.setdefault(words.method(_label(f)), [])
+    lost: dict[str, list[str]] = {words.method(_label(f)): [] for f in mine}
+    for f in sorted(mine, key=_loss, reverse=True):
         if f["verdict"] == "forgets":
-            write = unit(f, view, words)
-            names.append(
-                f"{f['ability']} ({write.difference(f['estimate'])}, "
-                f"{write.difference_interval(f['interval'])})"
-            )
+            names, write = lost[words.method(_label(f))], unit(f, view, words)
+            size = f"{write.difference(f['estimate'])}, {write.difference_interval(f['interval'])}"
+            names.append(f["ability"] if names else f"{f['ability']} ({size})")
     unsure = {words.method(_label(f)) for f in mine if f["verdict"] == "undecided"}
     keeps = [label for label, names in lost.items() if not names and label not in unsure]
     parts = [
@@ -227,6 +232,11 @@ def _forgotten(view: View, findings: Sequence[Finding], words: Words) -> list[st
         one = ".one" if len(keeps) == 1 else ""
         parts.append(words(f"answer.forgetting.keeps{one}", labels=words.names(keeps)))
     return parts
+
+
+def _loss(f: Finding) -> float:
+    """Return how much is lost, so that the worst is told first."""
+    return abs(float(f["estimate"] or 0))
 
 
 def _label(f: Finding) -> str:

@@ -48,7 +48,7 @@ class StudyFacts:
     study: str = ""
     """The study file's text."""
     sources: Mapping[str, str] = field(default_factory=dict)
-    """Source -> the ability it trains, where their names differ."""
+    """Source -> the ability it trains, where their names differ; told, not used."""
     cost: Cost | None = None
     not_run: tuple[tuple[str, str], ...] = ()
     """(step, reason) of everything that failed, was blocked, or was never asked to run."""

@@ -26,6 +26,7 @@ from espalier.report import answer, tables
 from espalier.report.charts.strategies import compared, order
 from espalier.report.facts import Reply, StudyFacts
 from espalier.report.figure import DARK, LIGHT, SANS, SERIF, Figure, Panel
+from espalier.report.lookup import title
 from espalier.report.numbers import Unit, plain
 from espalier.report.view import Point, View, fraction
 from espalier.report.words import Words
@@ -135,7 +136,7 @@ def page(
         facts=_counts(view, facts, words),
         many_models=len(view.models) > 1,
         sections=_sections(view, findings, figures, facts, words),
-        provenance=tuple(facts.provenance.items()),
+        provenance=_provenance(facts, words),
         everything=tables.tests(view, findings["findings"], words),
         study=_cut(facts.study, words),
         version=version,
@@ -302,7 +303,8 @@ def _costs(facts: StudyFacts, words: Words) -> Section:
 def _note(name: str, own: Sequence[Finding], words: Words) -> str:
     """Say what a section's table and figures cannot: the best `k`, or how measures are defined."""
     if name == "sensitivity":
-        return next((str(f["definitions"]) for f in own if f.get("definitions")), "")
+        given: Mapping[str, str] = next((f["definitions"] for f in own if f.get("definitions")), {})
+        return words.join(f"{name}: {text}" for name, text in given.items())
     best = {
         (f["model"], f["ability"]): words(
             "strategy.best_k.one",
@@ -344,8 +346,7 @@ def _strategy_grid(view: View, words: Words) -> tuple[Grid, ...]:
             if any(cells):
                 first = [model] if len(view.models) > 1 else []
                 rows.append([words.method(method), *first, *(_score(p, words) for p in cells)])
-    named = Counter(m.ability for m in measures)
-    heads = [m.ability if named[m.ability] == 1 else f"{m.ability} ({m.metric})" for m in measures]
+    heads = [title(m, view) for m in measures]
     models = [words("tip.model")] if len(view.models) > 1 else []
     return (_grid((words("tip.strategy"), *models, *heads), rows),)
 
@@ -400,6 +401,13 @@ def _counts(view: View, facts: StudyFacts, words: Words) -> list[tuple[str, str]
     if facts.cost and facts.cost.stages_asked and facts.cost.stages_trained:
         counts.append(("shared", facts.cost.stages_asked - facts.cost.stages_trained))
     return [(words(f"fact.{name}"), f"{n:,}") for name, n in counts if n]
+
+
+def _provenance(facts: StudyFacts, words: Words) -> tuple[tuple[str, str], ...]:
+    """Return what made the numbers, and which source trains an ability of another name."""
+    named = words("list.comma").join(f"{s} → {ability}" for s, ability in facts.sources.items())
+    trained = ((words("provenance.sources"), named),) if named else ()
+    return (*facts.provenance.items(), *trained)
 
 
 def _cut(text: str, words: Words) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST = 6
 """Lines of one kind; with four kinds the summary stays within a screen."""
+WIDTHS = (35, 31, 10)
+"""Columns that fit a terminal of 80."""
 STYLES: Mapping[str, str] = {"good": "green", "bad": "red", "open": "yellow", "even": "dim"}
 
 
@@ -23,6 +25,7 @@ def summary(
     table: Table, findings: Findings | Mapping[str, Any], lang: str = "en"
 ) -> RenderableType:
     """Return what the largest model shows, with intervals and verdicts, in at most 32 lines."""
+    from rich.console import Group
     from rich.table import Table as Lines
     from rich.text import Text
 
@@ -33,24 +36,24 @@ def summary(
 
     words, seen = Words(lang), view(table)
     told = findings.to_dict() if isinstance(findings, Findings) else findings
-    several = len(seen.models) > 1
-    lines = Lines(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    for column in range(3):
-        lines.add_column(no_wrap=True, min_width=0 if column == 0 else 14 if column == 2 else 32)
+    about = f" ({seen.models[-1]})" if len(seen.models) > 1 else ""
+    parts: list[RenderableType] = []
     for kind, own in _chosen(told["findings"], seen.models[-1]):
-        about = f" ({seen.models[-1]})" if several else ""
-        lines.add_row(Text(words(f"summary.{kind}") + about, style="bold"))
+        parts.append(Text(words(f"summary.{kind}") + about, style="bold"))
+        lines = Lines(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+        for width in WIDTHS:
+            lines.add_column(no_wrap=True, width=width)
         for finding, row in zip(own[:MOST], tests(seen, own[:MOST], words), strict=True):
-            verdict = Text(row.verdict, style=STYLES.get(row.tone, ""))
-            what = _short(finding, row, words)
             size = unit(finding, seen, words).difference(finding["estimate"])
             if row.interval != "–":
                 size += f" ({row.interval})"
-            lines.add_row(Text(f"  {what}"), Text(size), verdict)
+            verdict = Text(row.verdict, style=STYLES.get(row.tone, ""))
+            lines.add_row(Text(f"  {_short(finding, row, words)}"), Text(size), verdict)
+        parts.append(lines)
         if len(own) > MOST:
             more = words("summary.more", n=len(own) - MOST)
-            lines.add_row(Text(f"  {more}", style="dim"))
-    return lines
+            parts.append(Text(f"  {more}", style="dim"))
+    return Group(*parts)
 
 
 def _short(finding: Mapping[str, Any], row: Row, words: Words) -> str:

@@ -198,6 +198,7 @@ ENGLISH: Mapping[str, str] = {
         "with seeds; the two are added in quadrature. Overlapping whiskers do not show that two "
         "scores are equal, because cells are compared in pairs; the findings do that."
     ),
+    "provenance.sources": "abilities trained",
     "provenance.findings": "All findings",
     "provenance.rows": "rests on",
     "provenance.more": "and {n} more (in the JSON of `espalier analyze`)",
@@ -261,6 +262,8 @@ ENGLISH: Mapping[str, str] = {
     "answer.mixing.none": "Whether mixing helps or hurts was not measured here.",
     "answer.strategy.best": "{label} comes first overall (rank 1 with probability {probability})",
     "answer.strategy.first": "{label} comes first overall",
+    "answer.strategy.level": "{first}, from which {names} cannot be told",
+    "answer.protocol": "They compare cells of equal {protocol}; the other protocol is below.",
     "answer.strategy.tied": "none can be told from the others overall",
     "answer.strategy.undecided": "which strategy is best overall is undecided",
     "answer.forgetting.forgets": "{label} forgets {names}",

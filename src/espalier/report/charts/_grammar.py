@@ -96,7 +96,8 @@ def doublings(values: Iterable[float], label: str) -> alt.X:
     seen = sorted({float(v) for v in values})
     low, high = seen[0], seen[-1]
     pad = max((high / low) ** 0.06, 1.15)
-    few, many = "format(datum.value, ',.4~r')", "format(datum.value, '.3~s')"
+    few = "format(datum.value, ',.4~r')"
+    many = "replace(format(datum.value, '.3~s'), 'G', 'B')"
     ticks: dict[str, Any] = {"values": seen} if len(seen) <= 9 else {}
     axis = alt.Axis(
         title=label,

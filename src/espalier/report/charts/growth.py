@@ -49,8 +49,14 @@ def design(point: Point) -> Design:
 def plain(points: Sequence[Point]) -> list[Point]:
     """Keep the last stage of plain mixing, or of the only strategy there is."""
     tuned = [p for p in points if p.stage and p.last]
-    names = {p.strategy for p in tuned}
-    return [p for p in tuned if p.strategy == "multitask" or len(names) == 1]
+    names = list(dict.fromkeys(p.strategy for p in tuned))
+    chosen = "multitask" if "multitask" in names else next(iter(names), "")
+    # of one source, every strategy trains the same rows
+    return [p for p in tuned if p.strategy == chosen and (_is_plain(p, names))]
+
+
+def _is_plain(point: Point, names: Sequence[str]) -> bool:
+    return point.strategy == "multitask" or len(names) == 1 or len(point.amounts) == 1
 
 
 def _points(view: View, measure: Measure) -> dict[str, list[Point]]:
