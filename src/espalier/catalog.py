@@ -96,8 +96,8 @@ class Catalog:
         rows = int(amount.value if amount.unit == "rows" else have * amount.value)
         if rows > have and amount.unit != "epochs":
             raise DataError(
-                f"source '{source}': {amount} are {rows} rows, but there are {have} to draw "
-                "from; ask for less, or allow repetition with `epochs`"
+                f"source '{source}': {rows} rows are asked for, but there are {have} "
+                "to draw from; ask for less, or allow repetition with `epochs`"
             )
         if rows < 1:
             raise DataError(f"source '{source}': {amount} of {have} rows is less than one row")

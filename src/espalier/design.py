@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from espalier.errors import SpecError
+from espalier.errors import SpecError, choices
 from espalier.mixture import Mixture
 from espalier.shelf import Shelf
 from espalier.spec import Share, Spec
@@ -35,8 +35,9 @@ class Amount(Spec):
     @field_validator("rows", "tokens", "supervised_tokens", mode="before")
     @classmethod
     def _whole(cls, value: Any) -> Any:
-        """Refuse 0.5 rows and true; read 256.0 as 256."""
-        if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        """Refuse 0.5 rows, true and words; read 256.0 as 256."""
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if value is not None and (isinstance(value, bool) or not whole):
             raise ValueError(f"{value} is no whole number; for a part of a source use `share`")
         return value
 
@@ -91,6 +92,8 @@ def read_amount(given: Mapping[str, Any], where: str) -> Amount:
     """Read one `{unit: value}`."""
     from pydantic import ValidationError
 
+    if unknown := [name for name in given if name not in UNITS]:
+        raise SpecError(f"{where}: no unit '{unknown[0]}'; {choices(str(unknown[0]), UNITS)}")
     try:
         return Amount.model_validate(given)
     except ValidationError as error:

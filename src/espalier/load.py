@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from reprlib import Repr
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -46,6 +47,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Study:
     given = _read(path, ())
     for override in overrides:
         _override(given, override)
+    if "extends" in given:
+        raise SpecError("extends: stands in a study file; it cannot be given as an override")
     if "root" in given:
         raise SpecError(f"{path}: root: no such field; sources start from `data:`")
     return check(given, str(path), root=path.parent)
@@ -57,11 +60,27 @@ def check(given: Mapping[str, Any], where: str, *, root: Path) -> Study:
         return Study.model_validate({**given, "root": str(root.resolve())})
     except ValidationError as error:
         raise SpecError(f"{where}: {explain(error, Study)}") from None
+    except SpecError as error:
+        raise SpecError(f"{where}: {error}") from None
+
+
+_BRIEF = Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 2, 60, 60
+
+PLAINLY = {
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "model_type": "should be a mapping",
+    "dict_type": "should be a mapping",
+    "too_short": "should hold at least one entry",
+    "string_pattern_mismatch": "may hold only letters, digits and . _ + -",
+}
+"""Mistakes in the words of a study file rather than in those of the checker."""
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """Return the first mistake in one line: where, what, and what else there is."""
-    errors = error.errors(include_url=False)
+    errors = _own(error.errors(include_url=False))
     first = errors[0]
     location = [part for part in first["loc"] if not str(part).startswith("function-")]
     where = _dotted(location)
@@ -71,21 +90,38 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         known = _fields(model, location[:-1])
         return f"{where}: no such field; {choices(str(location[-1]), known)}{more}"
     if first["type"] == "missing":
-        return f"{where}: is missing; every {_noun(location)} needs it{more}"
+        needs = "the list is too short" if isinstance(location[-1], int) else _needs(location)
+        return f"{where}: is missing; {needs}{more}"
+    if first["type"] in PLAINLY:
+        return f"{where}: {PLAINLY[first['type']]}, not {_short(first['input'])}{more}"
     if first["type"] not in ("value_error", "assertion_error"):
         message = f"{message[0].lower()}{message[1:]}, not {_short(first['input'])}"
     return f"{where}: {message}{more}" if where else f"{message}{more}"
 
 
-def _noun(location: Sequence[Any]) -> str:
-    """Return what the innermost list of a location holds, in the singular."""
+def _own(errors: list[Any]) -> list[Any]:
+    """Leave out lists that are only too short because of mistakes in their entries."""
+
+    def follows(one: Any) -> bool:
+        size = len(one["loc"])
+        return one["type"] == "too_short" and any(
+            other["loc"][:size] == one["loc"] and len(other["loc"]) > size for other in errors
+        )
+
+    return [one for one in errors if not follows(one)]
+
+
+def _needs(location: Sequence[Any]) -> str:
+    """Say what every entry of the innermost list of a location needs, in the singular."""
     lists = [str(part) for part in location[:-1] if isinstance(part, str)]
     names = {"abilities": "ability", "strategies": "strategy"}
-    return names.get(lists[-1], lists[-1].removesuffix("s")) if lists else "study"
+    noun = names.get(lists[-1], lists[-1].removesuffix("s")) if lists else "study"
+    return f"every {noun} needs it"
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    """Write a value shortly, however large: aliases can make a small file say a lot."""
+    text = _BRIEF.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -106,7 +142,8 @@ def _fields(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
     for part in location:
         if isinstance(part, str) and part in model.model_fields:
             model = inner(model.model_fields[part].annotation) or model
-    return [name for name in model.model_fields if name != "root"]
+    known = [name for name in model.model_fields if name != "root"]
+    return known if location else [*known, "extends"]
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -159,12 +196,25 @@ def _yaml_mistake(error: Exception) -> str:
 def _rebase(given: dict[str, Any], folder: Path) -> None:
     """Make the paths of a file in another folder absolute, so that they stay true."""
     for shelf in ("sources", "models"):
-        for entry in given.get(shelf) or ():
-            path = entry.get("path") if isinstance(entry, dict) else None
-            if isinstance(path, str) and (folder / path).exists():
-                entry["path"] = str((folder / path).resolve())
+        if isinstance(given.get(shelf), list):
+            given[shelf] = [
+                {**entry, "path": _from(folder, entry.get("path"))}
+                if isinstance(entry, dict)
+                else _from(folder, entry)
+                for entry in given[shelf]
+            ]
     if isinstance(given.get("data"), str):
         given["data"] = str((folder / given["data"]).resolve())
+
+
+def _from(folder: Path, path: Any) -> Any:
+    """Make a path or pattern absolute where it leads somewhere from `folder`."""
+    if not isinstance(path, str) or not path or ":" in path:
+        return path
+    whole = folder.resolve() / Path(path).expanduser()
+    pattern = any(sign in whole.name for sign in "*?[")
+    there = (whole.parent if pattern else whole).exists()
+    return str(whole) if there else path
 
 
 def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,8 +240,10 @@ def _override(given: dict[str, Any], override: str) -> None:
     except YAMLError:
         raise SpecError(f"'{override}': the value is not YAML; put it in quotes") from None
     parts = [p for p in re.split(r"[.\[\]]+", name) if p]
-    if isinstance(value, str) and parts[-1] in ("data", "path") and Path(value).exists():
-        value = str(Path(value).resolve())
+    if not parts:
+        raise SpecError(f"'{override}': an override is NAME=VALUE, as train.learning_rate=1e-4")
+    if parts[-1] in ("data", "path"):
+        value = _from(Path(), value)
     here: Any = given
     for part in parts[:-1]:
         here = _inside(here, part, override)
@@ -219,7 +271,7 @@ def _index(entries: list[Any], part: str, override: str) -> int:
     names = [e.get("name") if isinstance(e, dict) else e for e in entries]
     if part in names:
         return names.index(part)
-    if part.isdigit() and int(part) < len(entries):
+    if part.isdecimal() and int(part) < len(entries):
         return int(part)
     known = [str(n) for n in names if n is not None]
     raise SpecError(f"'{override}': no entry '{part}'; {choices(part, known)}")

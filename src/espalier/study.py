@@ -18,7 +18,14 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from espalier.ability import abilities
 from espalier.backend import backends
@@ -133,7 +140,9 @@ def _short_ability(value: Any) -> Any:
     value = {"use": value} if isinstance(value, str) else value
     if not isinstance(value, Mapping):
         return value
-    use, _, task = str(value.get("use", value.get("name", ""))).partition(":")
+    if not value.get("use") and not value.get("name"):
+        raise ValueError("say what is measured, as gsm8k or {use: tunnel, task: math}")
+    use, _, task = str(value.get("use", value.get("name"))).partition(":")
     task_given = {"task": task} if task else {}
     return {"name": task or use} | dict(value) | {"use": use} | task_given
 
@@ -332,7 +341,12 @@ def _overlay(recipe: Recipe, changes: Mapping[str, Any], where: str) -> Recipe:
         raise ValueError(
             f"{where}: no field '{unknown[0]}'; {choices(unknown[0], Recipe.model_fields)}"
         )
-    return Recipe.model_validate(given | dict(changes))
+    try:
+        return Recipe.model_validate(given | dict(changes))
+    except ValidationError as error:
+        first = error.errors()[0]
+        at = ".".join((where, *(str(part) for part in first["loc"])))
+        raise ValueError(f"{at}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def _design_options(use: DesignUse, sources: Sequence[str], where: str) -> dict[str, Any]:
@@ -344,8 +358,7 @@ def _design_options(use: DesignUse, sources: Sequence[str], where: str) -> dict[
         raise ValueError(f"{where}: no option '{unknown[0]}'; {choices(unknown[0], allowed)}")
     options: dict[str, Any] = {"amounts": tuple(amounts(given, where))}
     if "of" in given:
-        of = [given["of"]] if isinstance(given["of"], str) else list(given["of"])
-        options["of"] = tuple(_source(name, sources, f"{where}.of") for name in of)
+        options["of"] = _sources(given["of"], sources, f"{where}.of")
     if "fixed" in given:
         if not isinstance(given["fixed"], Mapping):
             raise ValueError(f"{where}.fixed: write it as {{SOURCE: {{rows: 64}}}}")
@@ -361,6 +374,17 @@ def _design_options(use: DesignUse, sources: Sequence[str], where: str) -> dict[
     if both := set(options.get("of", ())) & set(options.get("fixed", ())):
         raise ValueError(f"{where}: '{min(both)}' is both varied and fixed; keep it on one side")
     return options
+
+
+def _sources(given: Any, sources: Sequence[str], where: str) -> tuple[str, ...]:
+    """Read one source, or a list of different ones."""
+    names = given if isinstance(given, list | tuple) else [given]
+    if not names:
+        raise ValueError(f"{where}: names no source; give at least one")
+    found = tuple(_source(name, sources, where) for name in names)
+    if len(set(found)) < len(found):
+        raise ValueError(f"{where}: a source is named twice")
+    return found
 
 
 def _source(name: Any, sources: Sequence[str], where: str) -> str:
@@ -388,17 +412,18 @@ def _sweep(use: StrategyUse, sources: Sequence[str], where: str) -> list[dict[st
         at = f"{where}.{name}"
         if hint is Fraction:
             several = given if isinstance(given, list | tuple) else [given]
-            values[name] = [_share(value, at) for value in several]
+            values[name] = list(dict.fromkeys(_share(value, at) for value in several))
         elif hint is str:
-            several = given if isinstance(given, list | tuple) else [given]
-            values[name] = [_source(value, sources, at) for value in several]
+            values[name] = list(_sources(given, sources, at))
         else:  # an order: one list, or several of them
             if not isinstance(given, list | tuple) or not given:
                 raise ValueError(f"{at}: give a list of sources")
             orders = given if isinstance(given[0], list | tuple) else [given]
-            values[name] = [tuple(_source(v, sources, at) for v in order) for order in orders]
-            if any(len(set(order)) < len(order) for order in values[name]):
-                raise ValueError(f"{at}: a source is named twice")
+            if not all(isinstance(order, list | tuple) for order in orders):
+                raise ValueError(f"{at}: give one list of sources, or a list of such lists")
+            values[name] = [_sources(order, sources, at) for order in orders]
+        if not values[name]:
+            raise ValueError(f"{at}: no value; give at least one")
     return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
 
 
