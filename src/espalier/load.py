@@ -229,21 +229,12 @@ def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 def _override(given: dict[str, Any], override: str) -> None:
     """Set one dotted name, as `train.learning_rate=1e-4` or `sources[0].path=rows.jsonl`."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     name, equals, text = override.partition("=")
-    if not equals or not name:
-        raise SpecError(f"'{override}': an override is NAME=VALUE, as train.learning_rate=1e-4")
-    try:
-        value = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
-        raise SpecError(f"'{override}': the value is not YAML; put it in quotes") from None
     parts = [p for p in re.split(r"[.\[\]]+", name) if p]
-    if not parts:
+    if not equals or not parts:
         raise SpecError(f"'{override}': an override is NAME=VALUE, as train.learning_rate=1e-4")
-    if parts[-1] in ("data", "path"):
-        value = _from(Path(), value)
+    is_path = parts[-1] in ("data", "path")  # taken as it stands: `*.jsonl` is no YAML
+    value = _from(Path(), text) if is_path else _value(text, override)
     here: Any = given
     for part in parts[:-1]:
         here = _inside(here, part, override)
@@ -254,6 +245,16 @@ def _override(given: dict[str, Any], override: str) -> None:
         here[last] = value
     else:
         raise SpecError(f"'{override}': {'.'.join(parts[:-1])} has no parts to set")
+
+
+def _value(text: str, override: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        raise SpecError(f"'{override}': the value is not YAML; put it in quotes") from None
 
 
 def _inside(here: Any, part: str, override: str) -> Any:
