@@ -41,8 +41,13 @@ def make(name: str, out: Path, *, world: World | None = None) -> None:
     if name not in SHAPES:
         raise SpecError(f"no base '{name}' in the tunnel; {choices(name, SHAPES)}")
     world, shape = world or World(), SHAPES[name]
-    texts = list(islice(corpus(world), shape.tokens // _TOKENS_A_DOCUMENT))
+    texts = list(islice(corpus(world), texts_for(shape)))
     make_base(texts, out, shape=shape, words=words(world), name=f"tunnel base {name}")
+
+
+def texts_for(shape: Shape) -> int:
+    """Return how many documents a base of this shape is pretrained on."""
+    return shape.tokens // _TOKENS_A_DOCUMENT
 
 
 def main(names: list[str]) -> int:
