@@ -83,7 +83,7 @@ def _judge(statement: Statement, placed: Sequence[Placed]) -> Claim:
         verdict = "undecided"
     places = list(dict.fromkeys(place for p in parts for place, _ in p.votes))
     because = "; ".join(f"{p.says}: {p.result} ({p.count})" for p in tested)
-    single = [f for i, f in placed if i in set(places) and f.noise == ITEMS_ONLY]
+    single = any(placed[place][1].noise == ITEMS_ONLY for place in places)
     if verdict != "not tested" and single:
         because += "; single seeds: what another run would give is only guessed from the curves"
     return Claim(

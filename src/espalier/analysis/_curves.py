@@ -84,54 +84,97 @@ def hinges(amounts: tuple[int, ...]) -> Grid:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
-    """A fitted form."""
+class Curves:
+    """One form fitted to many copies of a series."""
 
     form: str
     bent: Floats
+    """(copies, bent parameters)."""
     straight: Floats
-    misfit: float
-    """Weighted sum of squares."""
+    """(copies, straight parameters)."""
+    misfit: Floats
+    """(copies,): weighted sums of squares."""
     smallest: float
 
     def __call__(self, amounts: Floats) -> Floats:
+        """Return every copy's score at these amounts, (copies, amounts)."""
+        bases = basis(self.form, self.bent, amounts, self.smallest)
+        values: Floats = np.einsum("gmp,gp->gm", bases, self.straight)
+        return values
+
+    @property
+    def plateau(self) -> Floats:
+        """Return the amounts at which `PLATEAU` of the gain is made; infinite without end."""
+        if self.form == "saturating power":
+            return np.asarray(self.smallest * (1 - PLATEAU) ** (-1 / self.bent[:, 0]))
+        if self.form == "logistic":
+            s, m = self.bent.T
+            start = expit(s * (np.log2(self.smallest) - m))
+            share = start + PLATEAU * (1 - start)
+            return np.asarray(2 ** np.minimum(m + np.log(share / (1 - share)) / s, 1000.0))
+        return np.full(len(self.bent), np.inf)
+
+    @property
+    def ceiling(self) -> Floats:
+        """Return the scores the copies tend to; not finite for straight lines."""
+        if self.form == "logistic":
+            return np.asarray(self.straight.sum(axis=1))
+        if self.form == "log-linear":
+            return np.copysign(np.inf, self.straight[:, 1])
+        return self.straight[:, 0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A fitted form."""
+
+    copies: Curves
+    """With one copy."""
+
+    @property
+    def form(self) -> str:
+        """Return the form's name."""
+        return self.copies.form
+
+    @property
+    def bent(self) -> Floats:
+        """Return the parameters that were searched."""
+        return np.asarray(self.copies.bent[0])
+
+    @property
+    def straight(self) -> Floats:
+        """Return the parameters that were solved: level and gain."""
+        return np.asarray(self.copies.straight[0])
+
+    @property
+    def misfit(self) -> float:
+        """Return the weighted sum of squares."""
+        return float(self.copies.misfit[0])
+
+    def __call__(self, amounts: Floats) -> Floats:
         """Return the curve's score at these amounts."""
-        values: Floats = basis(self.form, self.bent[None], amounts, self.smallest)[0]
-        return values @ self.straight
+        return np.asarray(self.copies(amounts)[0])
 
     @property
     def parameters(self) -> dict[str, float]:
         """Return the parameters by the names of the module's formulas."""
         names = {"saturating power": ("c",), "logistic": ("s", "m")}.get(self.form, ())
         straight = dict(zip("ab", self.straight.tolist(), strict=False))
-        extra = {"n0": self.smallest} if self.form == "saturating power" else {}
+        extra = {"n0": self.copies.smallest} if self.form == "saturating power" else {}
         return straight | dict(zip(names, self.bent.tolist(), strict=True)) | extra
 
     @property
     def plateau(self) -> float:
         """Return the amount at which `PLATEAU` of the whole gain is made; infinite without end."""
-        if self.form == "saturating power":
-            return float(self.smallest * (1 - PLATEAU) ** (-1 / self.bent[0]))
-        if self.form == "logistic":
-            s, m = self.bent
-            start = expit(s * (np.log2(self.smallest) - m))
-            share = start + PLATEAU * (1 - start)
-            return float(2 ** min(m + np.log(share / (1 - share)) / s, 1000.0))
-        return float("inf")
+        return float(self.copies.plateau[0])
 
     @property
     def ceiling(self) -> float:
         """Return the score the curve tends to; not finite for a straight line."""
-        if self.form == "flat":
-            return float(self.straight[0])
-        if self.form == "saturating power":
-            return float(self.straight[0])
-        if self.form == "logistic":
-            return float(self.straight.sum())
-        return float(np.copysign(np.inf, self.straight[1]))
+        return float(self.copies.ceiling[0])
 
 
-def fit(grid: Grid, amounts: tuple[int, ...], scores: Floats, weights: Floats) -> list[Curve]:
+def fit(grid: Grid, amounts: tuple[int, ...], scores: Floats, weights: Floats) -> Curves:
     """Fit one form to each row of `scores` (copies, amounts); `weights` are 1 / variance."""
     root = np.sqrt(weights)
     orthogonal, triangle = np.linalg.qr(grid.bases * root[None, :, None])
@@ -139,19 +182,16 @@ def fit(grid: Grid, amounts: tuple[int, ...], scores: Floats, weights: Floats) -
     parts = np.einsum("bm,gmp->bgp", weighted, orthogonal, optimize=True)
     misfits = np.square(weighted).sum(axis=1)[:, None] - np.square(parts).sum(axis=2)
     best = misfits.argmin(axis=1)
-    curves = []
-    for copy, place in enumerate(best):
-        straight = np.linalg.lstsq(triangle[place], parts[copy, place], rcond=None)[0]
-        curves.append(
-            Curve(
-                form=grid.form,
-                bent=grid.bent[place],
-                straight=straight,
-                misfit=max(float(misfits[copy, place]), 0.0),
-                smallest=float(amounts[0]),
-            )
-        )
-    return curves
+    copies = np.arange(len(scores))
+    # A basis that is all but flat at these weights has no inverse; its least solution is taken.
+    inverse = np.linalg.pinv(triangle[best], rcond=1e-10)
+    return Curves(
+        form=grid.form,
+        bent=grid.bent[best],
+        straight=np.einsum("bpq,bq->bp", inverse, parts[copies, best]),
+        misfit=np.maximum(misfits[copies, best], 0.0),
+        smallest=float(amounts[0]),
+    )
 
 
 def profile(grid: Grid, scores: Floats, weights: Floats) -> Floats:
@@ -183,7 +223,9 @@ def choose(
     amounts: tuple[int, ...], scores: Floats, weights: Floats, *, known: bool
 ) -> tuple[Curve, dict[str, Curve]]:
     """Fit every form and return the best by `criterion`, and all by name."""
-    fitted = {g.form: (fit(g, amounts, scores[None], weights)[0], g) for g in grids(amounts)}
+    fitted = {
+        g.form: (Curve(copies=fit(g, amounts, scores[None], weights)), g) for g in grids(amounts)
+    }
     ranked = {
         name: criterion(curve, grid, len(amounts), known=known)
         for name, (curve, grid) in fitted.items()

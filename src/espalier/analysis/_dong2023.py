@@ -13,7 +13,7 @@ from itertools import combinations
 from scipy.stats import norm
 
 from espalier.analysis._claims import Part, Placed, Statement, vote
-from espalier.finding import SEEDS, Finding
+from espalier.finding import SEEDS, Finding, Interval
 
 GENERAL, OVERALL = "general", "overall"
 
@@ -34,30 +34,37 @@ def _scaling(placed: Sequence[Placed]) -> list[Part]:
 
 def _differ(growth: Sequence[Placed]) -> list[tuple[int, int | None]]:
     """Vote for two abilities of one model that differ in verdict, or in gain where units agree."""
+    by_model: dict[tuple[str, str], list[Placed]] = defaultdict(list)
+    for i, f in growth:
+        by_model[f.model, f.protocol].append((i, f))
     votes: dict[int, int | None] = {}
-    for (i, a), (j, b) in combinations(growth, 2):
-        if a.model != b.model or a.ability == b.ability or a.protocol != b.protocol:
-            continue
-        one_unit = a.metric == b.metric and a.interval and b.interval
-        apart = one_unit and a.interval and b.interval and _apart(a.interval, b.interval)
-        decided = "undecided" not in (a.verdict, b.verdict)
-        for place in (i, j):
-            votes[place] = (
-                1 if apart or (decided and a.verdict != b.verdict) else votes.get(place, 0)
-            )
+    for case in by_model.values():
+        for (i, a), (j, b) in combinations(case, 2):
+            if a.ability == b.ability:
+                continue
+            apart = a.metric == b.metric and _apart(a.interval, b.interval)
+            decided = "undecided" not in (a.verdict, b.verdict)
+            for place in (i, j):
+                differ = apart or (decided and a.verdict != b.verdict)
+                votes[place] = 1 if differ else votes.get(place, 0)
     return list(votes.items())
 
 
-def _apart(a: tuple[float, float], b: tuple[float, float]) -> bool:
-    return a[1] < b[0] or b[1] < a[0]
+def _apart(a: Interval | None, b: Interval | None) -> bool:
+    return a is not None and b is not None and (a[1] < b[0] or b[1] < a[0])
+
+
+def _case(finding: Finding) -> tuple[str, ...]:
+    """Return what two findings share that may be compared."""
+    f = finding
+    return f.ability, f.model, f.metric, f.suite, f.protocol
 
 
 def _mixing(placed: Sequence[Placed]) -> list[Part]:
     by_case: dict[tuple[str, ...], list[Placed]] = defaultdict(list)
     for i, f in _of(placed, "mixing"):
         if f.facts.get("of") == "difference":
-            case = (f.ability, f.model, f.metric, f.suite, f.protocol, f["source"])
-            by_case[case].append((i, f))
+            by_case[*_case(f), f["source"]].append((i, f))
     ordered = [sorted(case, key=lambda p: p[1]["amount"]) for case in by_case.values()]
     several = [case for case in ordered if len(case) > 1]
     return [
@@ -79,12 +86,14 @@ def _strategies(placed: Sequence[Placed]) -> list[Part]:
     ordered = [(i, f) for i, f in found if f["strategy"] in ("sequential", "mixed_sequential")]
     special = [(i, f) for i, f in ordered if f.ability != GENERAL]
     general = [(i, f) for i, f in ordered if f.ability == GENERAL]
+    staged: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
+    for _, f in special:
+        staged[_case(f)].append(f)
     pairs = [
-        (i, f, s)
+        (i, f, other)
         for i, f in found
         if f["strategy"] == "dmt" and f.ability != GENERAL
-        for _, s in special
-        if (s.ability, s.model, s.metric, s.protocol) == (f.ability, f.model, f.metric, f.protocol)
+        for other in staged[_case(f)]
     ]
     return [
         Part(says="one stage after the other loses specialised skill", votes=vote(special, -1)),
@@ -127,21 +136,21 @@ def _error(finding: Finding) -> float | None:
 
 def _replay(placed: Sequence[Placed]) -> list[Part]:
     found = _of(placed, "strategy")
-    none = [(i, f) for i, f in found if f["strategy"] == "mixed_sequential"]
+    none: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
+    for _, f in found:
+        if f["strategy"] == "mixed_sequential" and f.ability != GENERAL:
+            none[_case(f)].append(f)
     sweeps: dict[tuple[str, ...], list[Placed]] = defaultdict(list)
     for i, f in found:
         if f["strategy"] == "dmt" and f["k"]:
-            sweeps[f.ability, f.model, f.metric, f.suite, f.protocol].append((i, f))
+            sweeps[_case(f)].append((i, f))
     first: list[tuple[int, int | None]] = []
     rises: list[tuple[int, int | None]] = []
     falls: list[tuple[int, int | None]] = []
     for case, sweep in sweeps.items():
         sweep.sort(key=lambda p: p[1]["k"])
         place, smallest = sweep[0]
-        for _, f in none:
-            same = (f.ability, f.model, f.metric, f.suite, f.protocol) == case
-            if same and f.ability != GENERAL:
-                first.append((place, _above(smallest, f, len(sweeps))))
+        first += [(place, _above(smallest, f, len(sweeps))) for f in none[case]]
         if len(sweep) > 2:
             slope = _slope([f for _, f in sweep])
             if case[0] == GENERAL:

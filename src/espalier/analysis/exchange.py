@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 from scipy.stats import chi2
 
-from espalier.analysis._curves import Curve, basis, choose, fit, grids
+from espalier.analysis._curves import Curve, Curves, basis, choose, fit, grids
 from espalier.analysis._draft import Draft, finding, signed, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
 from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Interval
@@ -205,12 +205,9 @@ def _rates(
     for n in n_h:
         at = np.array([n], dtype=np.float64)
         rate = _reach(second(fine), float(first(at)[0]), fine) / n
-        copies = np.array(
-            [
-                _reach(s(fine), float(h(at)[0]), fine) / n
-                for h, s in zip(copies_h, copies_s, strict=True)
-            ]
-        )
+        levels, curves = copies_h(at)[:, 0], copies_s(fine)
+        pairs = zip(curves, levels, strict=True)
+        copies = np.array([_reach(curve, float(score), fine) / n for curve, score in pairs])
         interval = None
         if math.isfinite(rate) and np.isfinite(copies).mean() >= level:
             low, high = np.nanquantile(
@@ -240,7 +237,7 @@ def _reach(curve: Floats, score: float, amounts: Floats) -> float:
     return float(amounts[after[0]]) if len(after) else math.inf
 
 
-def _curves(block: Block, points: Points, spreads: Floats) -> tuple[Curve, list[Curve]]:
+def _curves(block: Block, points: Points, spreads: Floats) -> tuple[Curve, Curves]:
     """Return the chosen curve through a source's points, and refits to noisy copies."""
     amounts = tuple(points)
     scores = np.array([block.mean(c) for c in points.values()])
@@ -260,5 +257,5 @@ def _ceiling(
         return None, None
     if curve.form != "flat" and curve.plateau > max(synthetic):
         return None, None
-    low, high = np.quantile([c.ceiling for c in copies], [0.5 - level / 2, 0.5 + level / 2])
+    low, high = np.quantile(copies.ceiling, [0.5 - level / 2, 0.5 + level / 2])
     return curve.ceiling, (float(low), float(high))

@@ -189,7 +189,7 @@ def _line(curve: Curve, series: Series, variances: Floats, level: float) -> list
     amounts = np.geomspace(series.amounts[0], series.amounts[-1], 25)
     copies = _copies(curve, series.amounts, variances)
     grid = next(g for g in grids(series.amounts) if g.form == curve.form)
-    lines = np.array([c(amounts) for c in fit(grid, series.amounts, copies, 1 / variances)])
+    lines = fit(grid, series.amounts, copies, 1 / variances)(amounts)
     low, high = np.quantile(lines, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     return [list(map(float, row)) for row in zip(amounts, curve(amounts), low, high, strict=True)]
 
@@ -261,9 +261,7 @@ def _bend_interval(
     grid = next(g for g in grids(amounts) if g.form == curve.form)
     refits = fit(grid, amounts, _copies(curve, amounts, variances), 1 / variances)
     tail = 0.5 - level / 2
-    soft = np.quantile(
-        [min(max(c.plateau, amounts[0]), amounts[-1]) for c in refits], [tail, 1 - tail]
-    )
+    soft = np.quantile(np.clip(refits.plateau, amounts[0], amounts[-1]), [tail, 1 - tail])
     hinge = hinges(amounts)
     misfit = profile(hinge, scores, 1 / variances)
     df = block.noise.df if block.noise.source == SEEDS else math.inf
