@@ -252,6 +252,15 @@ def test_an_unknown_language_is_refused_with_those_there_are(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
+def test_a_report_in_chinese_says_its_verdicts_in_chinese(tmp_path):
+    report(fake.table(), fake.findings(), tmp_path / "r.html", lang="zh")
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert '<html lang="zh">' in html
+    assert "遗忘" in html
+    assert "每种能力如何随自身数据增长" in html
+    assert ENGLISH["growth.title"] not in html
+
+
 def test_every_verdict_has_a_word_and_a_colour():
     for verdicts in VERDICTS.values():
         for verdict in verdicts:

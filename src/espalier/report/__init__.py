@@ -63,7 +63,9 @@ def report(
             drawn[name] = figure
     text = page(seen, told, drawn, study or StudyFacts(), words, version=version("espalier"))
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8", newline="\n")
+    aside = out.with_name(f".{out.name}.partial")
+    aside.write_text(text, encoding="utf-8", newline="\n")
+    aside.replace(out)
     if figures:
         for figure in drawn.values():
             write(figure, figures)

@@ -143,7 +143,7 @@ def _mixing(view: View, findings: Sequence[Finding], words: Words) -> str:
             effects_said = words.names(effects)
             parts.append(words("answer.mixing.effects", ability=ability, effects=effects_said))
         if not verdicts.keys() & {"helps", "hurts"}:
-            (tied if "tied" in verdicts else unsure).append(ability)
+            (tied if verdicts.keys() == {"tied"} else unsure).append(ability)
     for verdict, names in (("tied", tied), ("undecided", unsure)):
         if names:
             many = "" if len(names) == 1 else ".many"

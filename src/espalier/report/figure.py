@@ -134,14 +134,14 @@ def write(figure: Figure, folder: Path) -> None:
         writer.writerows(figure.rows)
 
 
-def _sheet(figure: Figure, width: int = 280, across: int = 3) -> dict[str, Any]:
+def _sheet(figure: Figure, width: int = 280) -> dict[str, Any]:
     """Set the panels side by side on one sheet, under one legend."""
     panels = [_plain(panel, width) for panel in figure.panels]
     sheet: dict[str, Any] = {
         "$schema": figure.panels[0].spec["$schema"],
         "vconcat": [
             *([_legend(figure.legend)] if figure.legend else []),
-            {"concat": panels, "columns": min(across, len(panels)), "spacing": 36},
+            {"concat": panels, "columns": 2 if len(panels) in (2, 4) else 3, "spacing": 36},
         ],
         "config": _static_config(),
         "background": LIGHT["card"],
@@ -160,7 +160,7 @@ def _plain(panel: Panel, width: int) -> dict[str, Any]:
     spec = {k: v for k, v in panel.spec.items() if k not in _WHOLE}
     own = panel.spec["datasets"]
     spec = _own_data({**spec, "layer": [_own_data(layer, own) for layer in spec["layer"]]}, own)
-    title = {"text": panel.title, "subtitle": panel.note} if panel.note else {"text": panel.title}
+    title = {"text": panel.title, "subtitle": panel.note or " "}
     return {**spec, "title": title, "width": width, "height": panel.height}
 
 
@@ -172,36 +172,58 @@ def _own_data(part: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict[str,
 
 def _legend(keys: Sequence[Key]) -> dict[str, Any]:
     """Draw the legend as a row of marks and words."""
-    values, x = [], 8.0
+    values: list[dict[str, Any]] = []
+    x = 2.0
     for key in keys:
-        values.append({"x": x, "t": x + 16, "label": key.label, "c": LIGHT[key.colour]})
-        x += 38 + 6.4 * len(key.label)
-    place = {"type": "quantitative", "scale": None, "axis": None}
+        mark = "line" if key.shape in ("line", "dashed") else "dot"
+        ink, paper = LIGHT[key.colour], LIGHT["card"]
+        fill = paper if key.shape == "ring" else ink
+        dash = [5, 3] if key.shape == "dashed" else [1, 0]
+        values.append({"x": x, "mark": mark, "ink": ink, "fill": fill, "label": key.label})
+        values[-1] |= {"middle": x + 8, "end": x + 16, "text": x + 24, "dash": dash}
+        x += 48 + 6.4 * len(key.label)
+
+    def at(field: str) -> dict[str, Any]:
+        return {"field": field, "type": "quantitative", "scale": None, "axis": None}
+
+    def own(field: str) -> dict[str, Any]:
+        return {"field": field, "type": "nominal", "scale": None}
+
+    line = {"mark": {"type": "rule", "strokeWidth": 2.4}, "transform": [_only("line")]}
+    dot = {"mark": {"type": "point", "size": 70, "opacity": 1}, "transform": [_only("dot")]}
+    word = {"mark": {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12}}
+    tone, dashed = own("ink"), own("dash")
     return {
         "data": {"values": values},
         "width": x,
         "height": 16,
         "view": {"stroke": None},
+        "encoding": {"y": {"value": 8}},
         "layer": [
-            {
-                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1},
+            line
+            | {
                 "encoding": {
-                    "x": {"field": "x", **place},
-                    "y": {"value": 8},
-                    "color": {"field": "c", "type": "nominal", "scale": None},
-                },
+                    "x": at("x"),
+                    "x2": {"field": "end"},
+                    "color": tone,
+                    "strokeDash": dashed,
+                }
             },
-            {
-                "mark": {"type": "text", "align": "left", "baseline": "middle", "fontSize": 12},
+            dot | {"encoding": {"x": at("middle"), "stroke": tone, "fill": own("fill")}},
+            word
+            | {
                 "encoding": {
-                    "x": {"field": "t", **place},
-                    "y": {"value": 8},
+                    "x": at("text"),
                     "text": {"field": "label"},
                     "color": {"value": LIGHT["ink"]},
-                },
+                }
             },
         ],
     }
+
+
+def _only(mark: str) -> dict[str, str]:
+    return {"filter": f"datum.mark === '{mark}'"}
 
 
 def _static_config() -> dict[str, Any]:
@@ -209,7 +231,13 @@ def _static_config() -> dict[str, Any]:
     return {
         **config(),
         "font": "Inter, Noto Sans, DejaVu Sans, sans-serif",
-        "title": {"anchor": "start", "fontSize": 14, "color": colour("ink"), "offset": 12},
+        "title": {
+            "anchor": "start",
+            "fontSize": 14,
+            "color": colour("ink"),
+            "subtitleColor": colour("soft"),
+            "offset": 10,
+        },
     }
 
 

@@ -146,9 +146,11 @@ def page(
 
 def _asides(sentence: str) -> Markup:
     """Set what stands in parentheses more quietly: the sentence reads without it."""
-    parts = re.split(r"(\([^()]*\))", sentence)
+    parts = re.split(r"([(（][^()（）]*[)）])", sentence)
     quiet = Markup('<span class="aside">{}</span>')
-    return Markup("").join(quiet.format(p) if p.startswith("(") else escape(p) for p in parts)
+    return Markup("").join(
+        quiet.format(p) if p.startswith(("(", "（")) else escape(p) for p in parts
+    )
 
 
 _EXPORTS = "window.vegaEmbed = vegaEmbed;"

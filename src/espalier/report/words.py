@@ -1,4 +1,4 @@
-"""Every fixed sentence of the page, in one place, so that another language is another mapping.
+"""Every fixed sentence of the page, so that another language is another mapping (`words_zh`).
 
 `Words("en")("growth.title")` is a sentence; values in braces are filled in as plain text, and
 escaped only where the page is written.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from espalier.errors import SpecError, choices
+from espalier.report.words_zh import CHINESE
 
 ENGLISH: Mapping[str, str] = {
     "title": "Report",
@@ -303,7 +304,7 @@ ENGLISH: Mapping[str, str] = {
     "summary.forgetting": "Forgetting",
     "summary.more": "… and {n} more",
 }
-LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
+LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
 
 
 class Words:
