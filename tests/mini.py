@@ -1,4 +1,4 @@
-"""Small studies on the spot: a model folder without torch, and a study file with changes laid on."""
+"""Small studies on the spot: a model folder without torch, a study file with changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BASE: Mapping[str, Any] = {
     ],
     "designs": [{"name": "single", "rows": [8, 16]}],
     "abilities": [{"use": "tunnel:math", "items": 6}],
-    "train": {"updates": 2, "batch_size": 4, "max_length": 64, "learning_rate": 1e-3},
+    "train": {"updates": 2, "batch_size": 4, "max_length": 256, "learning_rate": 1e-3},
 }
 """Plans in a moment; the model folder lies beside the study file."""
 

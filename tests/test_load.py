@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import mini
 import pytest
 from ruamel.yaml import YAML
 
+import mini
 from espalier.cli import main
 from espalier.errors import SpecError
 from espalier.load import find, load, shipped

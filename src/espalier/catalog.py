@@ -113,6 +113,11 @@ class Catalog:
             encoded = self.chat(model).encode_many(picked, self.study.train.max_length)
             lengths = [len(row.ids) for row in encoded]
             supervised = [sum(row.supervised) for row in encoded]
+            if not any(supervised):
+                raise DataError(
+                    f"source '{source}': no reply begins within train.max_length = "
+                    f"{self.study.train.max_length} tokens of '{model}'; allow more"
+                )
             self._tokens[key] = Tokens(float(np.mean(lengths)), float(np.mean(supervised)))
         return self._tokens[key]
 
