@@ -45,6 +45,18 @@ def test_undecided_is_said_and_carries_no_number():
     assert order == WORDS("answer.strategy.none")
 
 
+def test_where_the_headline_does_not_decide_the_other_metrics_are_heard():
+    (math,) = only("growth", ability="math", design="single")
+    told = [math | {"verdict": "undecided"}, math | {"metric": "nll"}]
+    assert said(told)[0] == "With more of its own data, math (by nll it grows) is undecided."
+
+
+def test_a_tie_at_one_amount_is_no_tie_at_all_amounts():
+    tied, other, *_ = only("mixing", ability="math", of="difference")
+    told = [tied | {"verdict": "tied"}, other | {"verdict": "undecided"}]
+    assert said(told)[1] == "Beside the others’ data, math is undecided."
+
+
 def test_if_nothing_is_forgotten_the_answer_says_so():
     kept = [f | {"verdict": "keeps"} for f in only("forgetting")]
     assert said(kept)[2] == "Of the strategies, no strategy forgets anything that can be shown."

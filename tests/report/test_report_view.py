@@ -85,6 +85,11 @@ def test_metrics_and_protocols_are_never_averaged():
     assert sorted(p.score for p in both) == [0.1, 0.5, 2.0]
 
 
+def test_a_loss_has_no_chance_level():
+    (point,) = points(row(metric="nll", higher_is_better=False, chance=0.05))
+    assert point.measure.chance is None
+
+
 def test_models_are_ordered_by_size_only_where_sizes_are_known():
     sized = [row(model="big", parameters=9e9), row(model="small", parameters=1e9)]
     assert view(tidy(pd.DataFrame(sized))).models == ("small", "big")

@@ -30,7 +30,7 @@ def answer(view: View, findings: Sequence[Finding], words: Words) -> tuple[str, 
     """Return the three sentences."""
     told = _headline(view, findings)
     return (
-        _growth(view, [f for f in told if f["kind"] == "growth"], words),
+        _growth(view, [f for f in told if f["kind"] == "growth"], findings, words),
         _mixing(view, [f for f in told if f["kind"] == "mixing"], words),
         _order(view, [f for f in told if f["kind"] in ("strategy", "forgetting")], words),
     )
@@ -89,13 +89,13 @@ def _where(view: View, model: str, words: Words) -> str:
     return "" if model == view.models[-1] else words("answer.where", model=model)
 
 
-def _growth(view: View, findings: Sequence[Finding], words: Words) -> str:
+def _growth(view: View, findings: Sequence[Finding], every: Sequence[Finding], words: Words) -> str:
     alone = [f for f in findings if f.get("design") != "together"] or list(findings)
     model = _lead(view, alone)
     by: dict[str, list[str]] = defaultdict(list)
     for f in alone:
         if f["model"] == model:
-            by[f["verdict"]].append(_grown(view, f, words))
+            by[f["verdict"]].append(_grown(view, f, words) + _elsewhere(f, every, words))
     parts = [
         words(
             f"answer.growth.{verdict}" + ("" if len(by[verdict]) == 1 else ".many"),
@@ -121,6 +121,20 @@ def _grown(view: View, f: Finding, words: Words) -> str:
     size = words("test.per doubling", value=write.difference(f["estimate"]))
     reach = f", {write.difference_interval(f['interval'])}" if f["interval"] else ""
     return f"{f['ability']} ({size}{reach})"
+
+
+def _elsewhere(f: Finding, every: Sequence[Finding], words: Words) -> str:
+    """Say what the ability's other metrics decide where the first does not."""
+    if f["verdict"] != "undecided":
+        return ""
+    same = ("kind", "ability", "model", "design", "source", "protocol")
+    others = [o for o in every if o is not f and all(o.get(n) == f.get(n) for n in same)]
+    said = [
+        words("answer.elsewhere", metric=o["metric"], verdict=words(f"verdict.{o['verdict']}"))
+        for o in others
+        if o["verdict"] != "undecided"
+    ]
+    return f" ({words.names(said)})" if said else ""
 
 
 def _mixing(view: View, findings: Sequence[Finding], words: Words) -> str:

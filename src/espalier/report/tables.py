@@ -96,9 +96,8 @@ def _said(f: Finding, write: Unit, words: Words) -> tuple[str, str, str]:
         case "factors":
             return _parted(f, write, words), _per_doubling(size, estimate, words), reach
         case "mixing" if f.get("of") == "crossover":
-            if estimate is None:
-                return words("test.crossover"), words("test.never"), "–"
-            return words("test.crossover"), words.rows(estimate), _range(interval, words)
+            place = "–" if estimate is None else words.rows(estimate)
+            return words("test.crossover"), place, _range(interval, words)
         case "mixing":
             return words("test.at", rows=words.rows(f["amount"])), size, reach
         case "strategy":

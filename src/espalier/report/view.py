@@ -174,7 +174,7 @@ def _measures(frame: pd.DataFrame) -> dict[tuple[str, ...], Measure]:
             role=str(rows["role"].iloc[0]),
             higher=higher,
             share=higher and bool(rows["score"].between(0, 1).all()),
-            chance=float(chance.mean()) if len(chance) else None,
+            chance=float(chance.mean()) if higher and len(chance) else None,
         )
     return found
 

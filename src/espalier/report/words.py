@@ -216,7 +216,6 @@ ENGLISH: Mapping[str, str] = {
     "test.factors": "amount of other data, at constant ratio",
     "test.at": "at {rows}",
     "test.crossover": "changes sign at",
-    "test.never": "no change of sign",
     "test.against": "{label} against {against}",
     "test.rank": "rank {rank} of {of}",
     "test.ceiling": "synthetic data reach at most {score} ({interval})",
@@ -238,6 +237,7 @@ ENGLISH: Mapping[str, str] = {
     "noise.scatter about the curve": "scatter about the curve",
     "noise.unknown": "unknown",
     # the answer
+    "answer.elsewhere": "by {metric} it {verdict}",
     "answer.near": "near {rows}",
     "answer.growth": "With more of its own data, {parts}{where}.",
     "answer.growth.grows": "{names} grows",

@@ -111,6 +111,8 @@ def _panel(
         drawn = [_record(view, name, point, found, label, words) for point in mine]
         records += drawn
         curve += _curve(found, drawn, banded=len(view.models) == 1 or line[1] == "single")
+    if measure.share:
+        records, curve = [_within(r) for r in records], [_within(r) for r in curve]
     layers = [
         *_drawn(records, curve, measure, dict(lines.values()), words),
         *(g.rule(measure.chance, text=words("chance")) if measure.chance else ()),
@@ -203,6 +205,12 @@ def _curve(found: Finding | None, records: Sequence[g.Record], *, banded: bool) 
         | same
         for x, y, low, high in line
     ]
+
+
+def _within(record: g.Record) -> g.Record:
+    """Draw no share below 0 or above 1, even where a symmetric interval would reach there."""
+    ends = {name: record[name] for name in ("_low", "_high") if record[name] is not None}
+    return record | {name: min(max(end, 0.0), 1.0) for name, end in ends.items()}
 
 
 def _untuned(view: View, measure: Measure, words: Words) -> g.Layers:
