@@ -87,7 +87,7 @@ def test_an_amount_in_each_unit_is_so_many_rows(
 
 @pytest.mark.parametrize("unit", ["tokens", "supervised_tokens"])
 def test_a_number_of_tokens_is_the_fewest_rows_that_hold_them(unit: str, tmp_path: Path) -> None:
-    design = {"name": "single", unit: [1, 500, 600], "of": "math"}
+    design = {"name": "single", unit: [1, 500, 1500], "of": "math"}
     mini.study(tmp_path)
     planned = plan(check({**mini.BASE, "designs": [design]}, "study", root=tmp_path))
     catalog, model = planned.catalog, planned.study.models[0]

@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryFile
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -66,7 +68,7 @@ class Store:
         return True
 
     def present(self) -> set[str]:
-        """Return the keys of every finished folder, by name alone: quick, for thousands of steps."""
+        """Return the keys of every finished folder by name alone, which is quick."""
         folders = self.root.glob("*/*/") if self.root.is_dir() else ()
         return {folder.name for folder in folders if not folder.name.startswith(".")}
 
@@ -79,9 +81,7 @@ class Store:
             return False
         home, partial = self.path(step), self.partial(step)
         try:
-            locks = self.root / "locks"
-            locks.mkdir(parents=True, exist_ok=True)
-            with FileLock(locks / step.key, timeout=0):
+            with FileLock(self._folder("locks") / step.key, timeout=0):
                 if self.has(step):  # made while we asked for the lock
                     return False
                 partial.mkdir(parents=True, exist_ok=True)
@@ -89,20 +89,30 @@ class Store:
                 _write(partial / COST, _added(partial / COST, cost))
                 (partial / PROGRESS).unlink(missing_ok=True)
                 _write(partial / RECORD, _record(step))
+                if home.exists():  # without a record, as `has` has found
+                    rmtree(home)
                 partial.rename(home)
                 (self.root / "failed" / f"{step.key}.json").unlink(missing_ok=True)
         except Timeout:
             raise BusyError(step.key) from None
-        except PermissionError as error:
-            raise MissingError(f"{self.root}: cannot be written: {error.strerror}") from None
         return True
 
     def fail(self, step: Step, reason: str, details: str) -> None:
         """Keep why a step failed, for `status`, `explain` and the report."""
-        folder = self.root / "failed"
-        folder.mkdir(parents=True, exist_ok=True)
         record = _record(step) | {"reason": reason, "details": details}
-        _write(folder / f"{step.key}.json", record)
+        _write(self._folder("failed") / f"{step.key}.json", record)
+
+    def _folder(self, name: str) -> Path:
+        """Return a folder of the store, made at need, or refuse a store that cannot be written."""
+        folder = self.root / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryFile(dir=folder):
+                return folder
+        except OSError as error:
+            raise MissingError(
+                f"{self.root}: cannot be written: {error.strerror}; choose another with --store"
+            ) from None
 
     def failure(self, step: Step) -> str | None:
         """Return why the last attempt at `step` failed, if it did."""
