@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -230,3 +232,12 @@ def test_an_empty_prompt_starts_from_the_first_token(folder: Path) -> None:
     assert pair.ids[0] == 0
     assert pair.supervised[:2] == [False, True]
     assert Chat(folder).prompt("") == [0]
+
+
+def test_tokens_are_counted_without_torch(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from espalier.chat import Chat\n"
+        "Chat(Path(sys.argv[1])).encode([{'role': 'user', 'content': 'Hi'}], 9)\n"
+        "sys.exit(bool({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(folder)]).returncode == 0

@@ -366,7 +366,9 @@ def test_a_state_of_another_run_is_left_alone(
     base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_state, "clear", lambda _: None)
-    fit(base, rows, tmp_path / "out", RECIPE.model_copy(update={"learning_rate": 1e-3}))
+    other = RECIPE.model_copy(update={"learning_rate": 1e-3})
+    fit(base, rows, tmp_path / "out", other, checkpoint_seconds=0.0)
+    assert (tmp_path / "out" / _state.NAME).exists()
     fit(base, rows, tmp_path / "out")
     fit(base, rows, tmp_path / "fresh")
     name = "model.safetensors"

@@ -47,7 +47,7 @@ LOGITS = 2**29
 MOST = {"cpu": 4096}
 """The most tokens in a micro-batch where larger ones only fall out of the processor's caches."""
 
-OVERHEAD = {"cpu": 64, "cuda": 2048}
+OVERHEAD = {"cpu": 128, "cuda": 2048}
 """What one more pass through the model costs, in tokens of computing."""
 
 TOKENIZER = (
@@ -164,7 +164,7 @@ class _Loop:
                 self.seconds = clock.read()
                 self._settle()
                 self._show()
-            if last or now - saved >= self.site.checkpoint_seconds:
+            if not last and now - saved >= self.site.checkpoint_seconds:
                 self.seconds = clock.read()
                 self._settle()
                 self._save()
