@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -199,8 +199,8 @@ def _rates(
     count = len(human)
     n_h, n_s = tuple(human), tuple(synthetic)
     fine = np.geomspace(n_s[0], n_s[-1], 400)
-    first, copies_h = _curves(block, human, spreads[:count])
-    second, copies_s = _curves(block, synthetic, spreads[count:])
+    first, copies_h = _curves(block, human, spreads[:count], stream=0)
+    second, copies_s = _curves(block, synthetic, spreads[count:], stream=1)
     rates = []
     for n in n_h:
         at = np.array([n], dtype=np.float64)
@@ -234,25 +234,55 @@ def _reach(curve: Floats, score: float, amounts: Floats) -> float:
     if above[0] > 0:
         return math.nan
     after = np.flatnonzero(above >= 0)
-    return float(amounts[after[0]]) if len(after) else math.inf
+    if not len(after):
+        return math.inf
+    end = int(after[0])
+    if end == 0:
+        return float(amounts[0])
+    share = above[end - 1] / (above[end - 1] - above[end])
+    return float(amounts[end - 1] + share * (amounts[end] - amounts[end - 1]))
 
 
-def _curves(block: Block, points: Points, spreads: Floats) -> tuple[Curve, Curves]:
-    """Return the chosen curve through a source's points, and refits to noisy copies."""
+@dataclass(frozen=True)
+class _Copies:
+    """Refits to noisy copies of a source's points, each with the form that fits it best."""
+
+    fitted: tuple[Curves, ...]
+    chosen: NDArray[np.int64]
+
+    def __call__(self, amounts: Floats) -> Floats:
+        """Return every copy's score at these amounts, (copies, amounts)."""
+        every = np.stack([curves(amounts) for curves in self.fitted])
+        return np.asarray(every[self.chosen, np.arange(len(self.chosen))])
+
+    @property
+    def ceiling(self) -> Floats:
+        """Return the scores the copies tend to."""
+        every = np.stack([curves.ceiling for curves in self.fitted])
+        return np.asarray(every[self.chosen, np.arange(len(self.chosen))])
+
+
+def _curves(block: Block, points: Points, spreads: Floats, *, stream: int) -> tuple[Curve, _Copies]:
+    """Return the chosen curve through a source's points, and refits to noisy copies of them.
+
+    The copies are of the points and choose their own form, so that the choice is in the interval.
+    """
     amounts = tuple(points)
     scores = np.array([block.mean(c) for c in points.values()])
     curve, _ = choose(amounts, scores, 1 / spreads, known=True)
-    grid = next(g for g in grids(amounts) if g.form == curve.form)
-    fitted = curve(np.array(amounts, dtype=np.float64))
-    noise = np.random.default_rng(len(amounts)).standard_normal((DRAWS, len(amounts)))
-    return curve, fit(grid, amounts, fitted + noise * np.sqrt(spreads), 1 / spreads)
+    noise = np.random.default_rng(stream).standard_normal((DRAWS, len(amounts)))
+    copies = scores + noise * np.sqrt(spreads)
+    forms = grids(amounts)
+    fitted = tuple(fit(grid, amounts, copies, 1 / spreads) for grid in forms)
+    cost = np.stack([f.misfit + 2 * g.parameters for f, g in zip(fitted, forms, strict=True)])
+    return curve, _Copies(fitted, cost.argmin(axis=0))
 
 
 def _ceiling(
     block: Block, synthetic: Points, spreads: Floats, level: float
 ) -> tuple[float | None, Interval | None]:
     """Return the score the synthetic curve tends to, where it bends within measured amounts."""
-    curve, copies = _curves(block, synthetic, spreads)
+    curve, copies = _curves(block, synthetic, spreads, stream=1)
     if curve.form not in ("saturating power", "logistic", "flat"):
         return None, None
     if curve.form != "flat" and curve.plateau > max(synthetic):
