@@ -157,7 +157,7 @@ def test_the_record_says_what_was_made_and_of_what(store: Store) -> None:
 def test_a_store_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file, not a folder")
     store = Store(tmp_path / "runs")
-    with pytest.raises(MissingError, match="runs: cannot be written: .* choose another with"):
+    with pytest.raises(MissingError, match=r"runs: cannot be written: .* choose another with"):
         store.make(Word(word="rose"), Site())
     with pytest.raises(MissingError, match="runs: cannot be written"):
         store.fail(Word(word="rose"), "no luck", "details")

@@ -61,7 +61,7 @@ def items(plan: Plan, store: Store) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     columns = ["item", "score", "chance", "cluster"]
-    frames = []
+    frames: list[pd.DataFrame] = []
     for key, score in {m.score.key: m.score for m in plan.measurements}.items():
         path = store.path(score) / "items.parquet"
         if store.has(score) and path.exists():

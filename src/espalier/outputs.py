@@ -24,7 +24,7 @@ from espalier.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-    from espalier.analysis import Findings
+    from espalier.finding import Findings
     from espalier.report.facts import Cost, Reply, StudyFacts
     from espalier.results import Table
 

@@ -31,7 +31,9 @@ def schema() -> dict[str, Any]:
     }
     made["required"] = []  # what is missing may stand in the file that `extends:` names
     parts = made["$defs"]
-    amounts = {unit: {"description": f"one amount or a list, in {unit}"} for unit in UNITS}
+    amounts: dict[str, Any] = {
+        unit: {"description": f"one amount or a list, in {unit}"} for unit in UNITS
+    }
     _shelf(parts["DesignUse"], designs, {"sources", "count", "amounts"}, amounts)
     _shelf(parts["StrategyUse"], strategies, {"mixture"}, {})
     short = {"type": "string", "description": "ABILITY or ABILITY:TASK"}

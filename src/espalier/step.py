@@ -113,7 +113,7 @@ class Step:
 
 
 def _identity(step: Step) -> tuple[Field[Any], ...]:
-    return _declared(type(step))
+    return _declared(type(step))  # type: ignore[arg-type]  # classes are hashable
 
 
 @cache

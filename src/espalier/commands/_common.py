@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from espalier.step import Site
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,27 +47,51 @@ def json_option(f: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")(f)
 
 
-def site_options(f: F) -> F:
-    """Say where steps run."""
-    f = click.option(
-        "--micro-tokens",
-        type=click.IntRange(min=16),
-        default=16_384,
-        show_default=True,
-        help="Most tokens in one forward pass; less needs less memory and changes no result.",
-    )(f)
-    f = click.option(
-        "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Per worker."
-    )(f)
-    f = click.option(
-        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
-    )(f)
-    return click.option(
+SITE = {
+    "workers": click.option(
         "--workers",
         type=click.IntRange(min=0),
         default=None,
         help="Worker processes; 0 works in this process.  Default: one per GPU, or per core.",
-    )(f)
+    ),
+    "device": click.option(
+        "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+    ),
+    "threads": click.option(
+        "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Per worker."
+    ),
+    "micro_tokens": click.option(
+        "--micro-tokens",
+        type=click.IntRange(min=16),
+        default=Site.micro_tokens,
+        show_default=True,
+        help="Most tokens in one forward pass; less needs less memory and changes no result.",
+    ),
+    "gradient_checkpointing": click.option(
+        "--gradient-checkpointing",
+        is_flag=True,
+        help="Compute activations twice: slower, for models that barely fit.",
+    ),
+    "checkpoint_seconds": click.option(
+        "--checkpoint-seconds",
+        type=click.FloatRange(min=0),
+        default=Site.checkpoint_seconds,
+        show_default=True,
+        help="How often a training saves its state; a kill costs no more work than that.",
+    ),
+}
+
+
+def site_options(f: Callable[..., None]) -> Callable[..., None]:
+    """Say where steps run; the command is given all of it as `site`."""
+
+    @wraps(f)
+    def packed(**given: Any) -> None:
+        f(site={name: given.pop(name) for name in SITE}, **given)
+
+    for option in reversed(SITE.values()):
+        packed = option(packed)
+    return packed
 
 
 def open_study(name: str, sets: tuple[str, ...], overrides: tuple[str, ...]) -> Study:
@@ -74,15 +101,11 @@ def open_study(name: str, sets: tuple[str, ...], overrides: tuple[str, ...]) -> 
     return load(find(name), (*sets, *overrides))
 
 
-def open_executor(
-    workers: int | None, device: str, threads: int, micro_tokens: int, **more: Any
-) -> Executor:
-    """Return the local executor with the site the options describe."""
+def open_executor(site: Mapping[str, Any]) -> Executor:
+    """Return the local executor with the site that the options describe."""
     from espalier.executor import executors
 
-    return executors["local"](
-        workers=workers, device=device, threads=threads, micro_tokens=micro_tokens, **more
-    )
+    return executors["local"](**site)
 
 
 def console(*, err: bool = False) -> Console:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -40,10 +42,7 @@ def eval_(
     data: str | None,
     limit: int | None,
     store: Path,
-    workers: int | None,
-    device: str,
-    threads: int,
-    micro_tokens: int,
+    site: Mapping[str, Any],
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -68,7 +67,7 @@ def eval_(
     scores = [(use, exam, s) for use, exam in exams for s in exam.scores(start, backend="hf")]
     steps = {step.key: step for _, _, score in scores for step in score.ancestry()}
     shelf = Store(store)
-    with open_executor(workers, device, threads, micro_tokens) as executor:
+    with open_executor(site) as executor:
         outcome = run(steps, shelf, executor)
     frame = untuned(label, opened.parameters, scores, shelf)
     if out is not None:

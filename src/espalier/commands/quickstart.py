@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from shutil import copyfile
+from typing import Any
 
 import click
 
@@ -30,10 +32,7 @@ from espalier.commands._common import (
 @json_option
 def quickstart(
     store: Path,
-    workers: int | None,
-    device: str,
-    threads: int,
-    micro_tokens: int,
+    site: Mapping[str, Any],
     out: Path,
     as_json: bool,
 ) -> None:
@@ -55,7 +54,7 @@ def quickstart(
             f"{len(planned.measurements)} numbers to measure.  Ctrl-C stops; the same command "
             "goes on."
         )
-    outcome = execute(planned, shelf, workers, device, threads, micro_tokens, quiet=as_json)
+    outcome = execute(planned, shelf, site, quiet=as_json)
     folder = store / "studies" / planned.study.name
     try:
         finish(

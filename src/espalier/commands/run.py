@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,7 @@ def run(
     overrides: tuple[str, ...],
     sets: tuple[str, ...],
     store: Path,
-    workers: int | None,
-    device: str,
-    threads: int,
-    micro_tokens: int,
+    site: Mapping[str, Any],
     out: Path | None,
     as_json: bool,
 ) -> None:
@@ -63,7 +61,7 @@ def run(
     begun = time.monotonic()
     planned = plan(open_study(study, sets, overrides))
     shelf = Store(store)
-    outcome = execute(planned, shelf, workers, device, threads, micro_tokens, quiet=as_json)
+    outcome = execute(planned, shelf, site, quiet=as_json)
     finish(
         planned,
         shelf,
@@ -78,10 +76,7 @@ def run(
 def execute(
     planned: Plan,
     store: Store,
-    workers: int | None,
-    device: str,
-    threads: int,
-    micro_tokens: int,
+    site: Mapping[str, Any],
     *,
     quiet: bool,
 ) -> Outcome:
@@ -96,7 +91,7 @@ def execute(
         return learnt.seconds(step, planned.work[step.key])
 
     with (
-        open_executor(workers, device, threads, micro_tokens) as executor,
+        open_executor(site) as executor,
         watching(planned.steps, store, executor.slots, seconds=seconds, quiet=quiet) as watch,
     ):
         return make_all(planned.steps, store, executor, weight=seconds, watch=watch)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from shutil import copytree, rmtree
+from typing import Any
 
 import click
 
@@ -41,10 +43,7 @@ def train(
     seed: int,
     force: bool,
     store: Path,
-    workers: int | None,
-    device: str,
-    threads: int,
-    micro_tokens: int,
+    site: Mapping[str, Any],
     as_json: bool,
 ) -> None:
     """Fine-tune MODEL on the rows of FILES and write the result to --out.
@@ -82,8 +81,9 @@ def train(
         seed=seed,
     )
     shelf = Store(store)
+    workers = 1 if site["workers"] is None else site["workers"]
     with (
-        open_executor(1 if workers is None else workers, device, threads, micro_tokens) as executor,
+        open_executor({**site, "workers": workers}) as executor,
         watching(steps, shelf, executor.slots, quiet=as_json) as watch,
     ):
         outcome = run(steps, shelf, executor, watch=watch)

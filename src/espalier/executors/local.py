@@ -80,6 +80,7 @@ class Local:
         device: str = "auto",
         threads: int = 1,
         micro_tokens: int = Site.micro_tokens,
+        gradient_checkpointing: bool = Site.gradient_checkpointing,
         checkpoint_seconds: float = Site.checkpoint_seconds,
     ) -> None:
         gpus = count_gpus() if device in ("auto", "cuda") else 0
@@ -94,6 +95,7 @@ class Local:
             device=kind,
             threads=threads,
             micro_tokens=micro_tokens,
+            gradient_checkpointing=gradient_checkpointing,
             checkpoint_seconds=checkpoint_seconds,
         )
         self.in_process = workers == 0
