@@ -238,7 +238,15 @@ class Block:
 
     def mean(self, condition: Condition) -> float:
         """Return a condition's score over its runs."""
-        return float(self.scores[condition.first : condition.last].mean())
+        return self._means[condition.first]
+
+    @cached_property
+    def _means(self) -> dict[int, float]:
+        """Return every condition's mean by its first run; they lie one after the other."""
+        first = np.array([c.first for c in self.conditions])
+        sizes = np.array([c.seeds for c in self.conditions])
+        means = np.add.reduceat(self.scores, first) / sizes
+        return dict(zip(first.tolist(), means.tolist(), strict=True))
 
     def contrast(self, weights: Sequence[tuple[Condition, float]]) -> Effect:
         """Return the weighted sum of condition means with its error."""
@@ -380,6 +388,8 @@ def collect(table: Table, level: float) -> Evidence:
     return Evidence(panels=panels, origins=table.sources, level=level, most=most)
 
 
+_Columns = Mapping[str, NDArray[Any]]
+"""The runs of one model, column by column."""
 PANEL = ("ability", "suite", "metric", "protocol")
 CONDITION = ("model", "mixture", "strategy", "k", "stage", "stages")
 
@@ -506,7 +516,13 @@ def _panel(
 ) -> Panel:
     first = runs.iloc[0]
     ability = str(first["ability"])
-    parts = [part for _, part in runs.groupby("block", sort=False)]
+    columns = {str(name): runs[name].to_numpy() for name in runs}
+    columns["labels"] = runs["labels"].to_numpy(dtype=object)
+    starts = np.flatnonzero(np.diff(columns["block"], prepend=-1))
+    parts = [
+        {name: column[a:b] for name, column in columns.items()}
+        for a, b in zip(starts, np.append(starts[1:], len(runs)), strict=True)
+    ]
     squares = [_anova(part) for part in parts]
     pooled = _pool(squares)
     low, high = float(runs["score"].min()), float(runs["score"].max())
@@ -540,34 +556,35 @@ def _percents(runs: pd.DataFrame) -> bool:
     return bool(low >= 0 and 10 < high <= 100 and runs["higher_is_better"].iloc[0])
 
 
-def _block(runs: pd.DataFrame, noise: Noise, table: Table, answers: _AllAnswers | None) -> Block:
-    condition = runs["condition"].to_numpy()
-    starts = np.flatnonzero(np.diff(condition, prepend=-1))
-    ends = np.append(starts[1:], len(runs))
-    columns = {name: runs[name].to_numpy() for name in CONDITION}
+def _block(runs: _Columns, noise: Noise, table: Table, answers: _AllAnswers | None) -> Block:
+    starts = np.flatnonzero(np.diff(runs["condition"], prepend=-1)).tolist()
+    ends = [*starts[1:], len(runs["condition"])]
+    columns = {name: runs[name][starts].tolist() for name in CONDITION}
     conditions = tuple(
         Condition(
-            mixture=table.mixtures[columns["mixture"][a]] if columns["mixture"][a] >= 0 else {},
-            strategy=str(columns["strategy"][a]),
-            k=None if math.isnan(columns["k"][a]) else float(columns["k"][a]),
-            stage=int(columns["stage"][a]),
-            stages=int(columns["stages"][a]),
-            first=int(a),
-            last=int(b),
+            mixture=table.mixtures[mixture] if mixture >= 0 else {},
+            strategy=str(strategy),
+            k=None if math.isnan(k) else float(k),
+            stage=int(stage),
+            stages=int(stages),
+            first=first,
+            last=last,
         )
-        for a, b in zip(starts, ends, strict=True)
+        for first, last, _, mixture, strategy, k, stage, stages in zip(
+            starts, ends, *columns.values(), strict=True
+        )
     )
-    variance = runs["variance"].to_numpy()
-    parameters = runs["parameters"].iloc[0]
+    variance = runs["variance"].astype(np.float64)
+    parameters = float(runs["parameters"][0])
     return Block(
-        model=str(columns["model"][0]),
-        parameters=None if math.isnan(parameters) else float(parameters),
+        model=str(runs["model"][0]),
+        parameters=None if math.isnan(parameters) else parameters,
         conditions=conditions,
-        scores=runs["score"].to_numpy(dtype=np.float64),
+        scores=runs["score"].astype(np.float64),
         items=np.nan_to_num(variance),
-        seeds=pd.factorize(runs["seeds"])[0].astype(np.int64),
-        measures=runs["measure"].to_numpy(dtype=np.int64),
-        rows=runs["labels"].to_list(),
+        seeds=np.unique(runs["seeds"], return_inverse=True)[1].astype(np.int64),
+        measures=runs["measure"].astype(np.int64),
+        rows=list(runs["labels"]),
         noise=noise,
         items_known=bool(np.isfinite(variance).all()),
         answers=answers.of(runs) if answers else None,
@@ -591,16 +608,21 @@ class _Squares:
     seed_df: float = 0.0
 
 
-def _anova(runs: pd.DataFrame) -> _Squares:
+def _anova(runs: _Columns) -> _Squares:
     """Split the scatter of one model's tuned runs into seeds and the rest (additive model)."""
-    runs = runs[(runs["stage"] > 0) & ~runs["measure"].duplicated()]
-    cell = pd.factorize(runs["condition"])[0]
-    repeated = np.bincount(cell, minlength=1)[cell] > 1 if len(cell) else np.zeros(0, dtype=bool)
-    runs, cell = runs[repeated], pd.factorize(cell[repeated])[0]
-    if not len(runs):
+    once = np.zeros(len(runs["measure"]), dtype=bool)
+    once[np.unique(runs["measure"], return_index=True)[1]] = True
+    kept = np.flatnonzero(once & (runs["stage"] > 0))
+    if not len(kept):
         return _Squares()
-    seed = pd.factorize(runs["seeds"])[0]
-    score = runs["score"].to_numpy(dtype=np.float64)
+    _, cell, sizes = np.unique(runs["condition"][kept], return_inverse=True, return_counts=True)
+    repeated = sizes[cell] > 1
+    kept = kept[repeated]
+    if not len(kept):
+        return _Squares()
+    cell = np.unique(cell[repeated], return_inverse=True)[1]
+    seed = np.unique(runs["seeds"][kept], return_inverse=True)[1]
+    score = runs["score"][kept].astype(np.float64)
     cells, seeds = int(cell.max()) + 1, int(seed.max()) + 1
     per_cell, per_seed = np.bincount(cell), np.bincount(seed)
     rest = score - (np.bincount(cell, weights=score) / per_cell)[cell]
@@ -616,7 +638,7 @@ def _anova(runs: pd.DataFrame) -> _Squares:
                 break
         df -= seeds - 1
     square = float(rest @ rest) / df if df else 0.0
-    items = float(np.nan_to_num(runs["variance"].to_numpy()).mean()) * df
+    items = float(np.nan_to_num(runs["variance"][kept].astype(np.float64)).mean()) * df
     centred = effect - effect.mean()
     return _Squares(
         rest=float(rest @ rest),
@@ -716,19 +738,19 @@ class _AllAnswers:
     by_key: Mapping[str, tuple[Ints, Floats]]
     cluster: Ints
 
-    def of(self, runs: pd.DataFrame) -> Answers | None:
+    def of(self, runs: _Columns) -> Answers | None:
         """Return the matrix of a block, or None where no run has items."""
         found = [self.by_key.get(str(key)) for key in runs["key"]]
         there = [pair for pair in found if pair is not None]
         if not there:
             return None
         columns = np.unique(np.concatenate([items for items, _ in there]))
-        matrix = np.full((len(runs), len(columns)), np.nan)
+        matrix = np.full((len(found), len(columns)), np.nan)
         for row, pair in enumerate(found):
             if pair is not None:
                 matrix[row, np.searchsorted(columns, pair[0])] = pair[1]
-        condition = runs["condition"].to_numpy()
-        repeats = np.zeros(len(runs))
+        condition = runs["condition"]
+        repeats = np.zeros(len(found))
         for code in np.unique(condition):
             same = condition == code
             repeats[same] = _repeat(matrix[same])

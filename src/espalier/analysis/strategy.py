@@ -95,6 +95,9 @@ def _compare(
     weights = [(mine[m], 1 / len(shared)) for m in shared]
     weights += [(theirs[m], -1 / len(shared)) for m in shared]
     effect = block.contrast(weights)
+    each = [(shared[0], effect)]
+    if len(shared) > 1:
+        each = [(m, block.contrast([(mine[m], 1.0), (theirs[m], -1.0)])) for m in shared]
     rank, probability = ranks.get(name, (None, None))
     facts: dict[str, Any] = {
         "strategy": name[0],
@@ -111,8 +114,7 @@ def _compare(
         "best_k_interval": best[name[0]][1] if name[0] in best else None,
         "differences": [
             {"amounts": dict(m), "difference": e.value, "interval": e.interval(evidence.level)}
-            for m in shared
-            for e in [block.contrast([(mine[m], 1.0), (theirs[m], -1.0)])]
+            for m, e in each
         ],
     }
     rows = block.rows_of(c for c, _ in weights)
