@@ -25,6 +25,7 @@ from espalier.commands.analyze import table_options
     type=click.Path(path_type=Path, file_okay=False),
     help="Also write every figure here as PNG, SVG, PDF and CSV.",
 )
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True)
 def report(
     table: str,
     sources: Path | None,
@@ -32,6 +33,7 @@ def report(
     store: Path,
     out: Path,
     figures: Path | None,
+    lang: str,
 ) -> None:
     """Write a report of a results table or a study: one HTML file that needs no network."""
     from espalier import analysis
@@ -40,5 +42,5 @@ def report(
 
     opened, facts = open_table(table, sources, items, store)
     findings = analysis.analyze(opened)
-    write_report(opened, findings, out, study=facts, figures=figures)
+    write_report(opened, findings, out, study=facts, figures=figures, lang=lang)
     click.echo(f"{out}")
