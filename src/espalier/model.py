@@ -9,12 +9,12 @@ import re
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
-from typing import Any
 
 from espalier.errors import MissingError, SpecError
 
-HUB = re.compile(r"[\w.-]+/[\w.-]+")
+HUB = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 SMALL = ("*.json", "*.jinja", "*.txt", "*.model")
 WHOLE = (*SMALL, "*.safetensors")
 
@@ -28,10 +28,7 @@ class Opened:
     """Config and tokenizer lie here; the weights too, unless the model is on the hub."""
     local: bool
     parameters: int | None
-    vocabulary: int
-    width: int
-    layers: int
-    context: int
+    """None: unknown until the weights are fetched."""
 
 
 def open_model(path: str, revision: str | None, root: Path) -> Opened:
@@ -87,22 +84,17 @@ def _snapshot(name: str, revision: str, patterns: tuple[str, ...]) -> Path:
 
 
 def _opened(folder: Path, digest: str | None) -> Opened:
-    config = _config(folder)
-    text = config.get("text_config", config)
-    width = int(text.get("hidden_size", text.get("n_embd", text.get("d_model", 0))))
+    _check_config(folder)
     return Opened(
         digest=digest or digest_of(folder),
         folder=folder,
         local=digest is None,
         parameters=count_parameters(folder) if digest is None else None,
-        vocabulary=int(text.get("vocab_size", 0)),
-        width=width,
-        layers=int(text.get("num_hidden_layers", text.get("n_layer", 0))),
-        context=int(text.get("max_position_embeddings", text.get("n_positions", 2048))),
     )
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def _check_config(folder: Path) -> None:
+    """Refuse a folder that is no model's."""
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -115,7 +107,6 @@ def _config(folder: Path) -> dict[str, Any]:
         raise MissingError(f"{path}: is not JSON: {error}") from None
     if not isinstance(config, dict):
         raise MissingError(f"{path}: holds no mapping")
-    return config
 
 
 def count_parameters(folder: Path) -> int:
@@ -138,16 +129,9 @@ def _count(path: Path) -> int:
             if size > path.stat().st_size:
                 raise ValueError("its header is longer than the file")
             header = json.loads(file.read(size))
-    except (ValueError, struct.error) as error:
+        return sum(prod(t["shape"]) for name, t in header.items() if name != "__metadata__")
+    except (ValueError, TypeError, KeyError, AttributeError, struct.error) as error:
         raise MissingError(f"{path}: no safetensors file: {error}") from None
-    total = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            numel = 1
-            for side in tensor["shape"]:
-                numel *= int(side)
-            total += numel
-    return total
 
 
 def digest_of(folder: Path) -> str:
