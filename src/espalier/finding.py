@@ -27,10 +27,11 @@ mixing      estimate: mixed minus single.  `of` is "difference": `amount` (own r
             `differences` (`[[amount, difference, low, high]]`), verdict that of the amounts
             above the crossing
 factors     estimate: effect of one doubling of the other data at constant ratio.  `amount` and
-            `ratio`: `{effect, interval, share, share_interval, p_adjusted}`, effect per
-            doubling, share of the variance of what mixing does; `cells`
+            `ratio`: `{effect, interval, p, share, share_interval}`, effect per doubling, share
+            of the variance of what mixing does; `cells`.  Confounded: all null, and `why`
 strategy    estimate: strategy minus `against` at equal amounts.  `strategy`, `k`, `label`
             ("dmt k=1/16"), `against`, `mixtures` (how many are compared), `score`,
+            `against_score`,
             `rank` (1 is best), `rank_probability` (of this rank), `of_strategies` (how many are
             ranked), `differences` (`[{amounts, difference, interval}]`); where several `k` were
             run, findings of dmt have `best_k`, `best_k_interval`.  Ability "overall" averages
@@ -42,7 +43,8 @@ ood         estimate: rank correlation over cells between an out-of-domain abili
             the in-domain ones.  `cells`, `gains` (`[[in-domain, out-of-domain]]`)
 exchange    estimate: synthetic rows that one human row is worth, one rate for all amounts.
             `human`, `synthetic` (source names), `rates` (`[{amount, rate, interval, why}]`),
-            `ceiling` (largest score the synthetic curve reaches or null), `ceiling_interval`
+            `ceiling` (score the synthetic curve tends to, or null), `ceiling_interval`,
+            `at_equal_amounts` (human minus synthetic), `at_equal_amounts_interval`
 sensitivity model is "all" or a name.  estimate: correlation between predicted and measured gain
             per doubling, each ability left out once.  `abilities` (`[{ability, complexity,
             transference, gain, predicted}]`), `definitions` (our own, in words)
@@ -116,7 +118,10 @@ class Finding:
     p: float | None = None
     """Of the test for no effect, as if it were the only one."""
     p_adjusted: float | None = None
-    """The same, adjusted for all tests of its family in this table."""
+    """The same, adjusted for all tests of its family in this table; the line is 0.05.
+
+    Intervals are not adjusted: each holds its own truth 95 times in 100.
+    """
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Any:

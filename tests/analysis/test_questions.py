@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from espalier.analysis import analyze
+from espalier.analysis import analyses, analyze
+from espalier.finding import VERDICTS
 from espalier.results import Origin, tidy
 from simulate import AMOUNTS, KS, Cell, grid, nothing, only_growth, table
 
@@ -33,6 +34,12 @@ def test_no_effect_at_all_gives_no_verdict_of_an_effect():
     findings = study(grid(), nothing)
     verdicts = {f.verdict for f in findings.findings}
     assert verdicts <= {"tied", "keeps", "neither", "resists", "undecided"}
+
+
+def test_every_verdict_is_one_of_its_kind_and_every_kind_is_asked():
+    findings = study(grid(), crossing)
+    assert all(f.verdict in VERDICTS[f.kind] for f in findings.findings)
+    assert set(analyses) == set(VERDICTS)
 
 
 def test_a_straight_line_grows_and_its_slope_is_in_the_interval():

@@ -117,7 +117,7 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
         "line": [],
         "plateau_at": None,
         "plateau_interval": None,
-        "plateau_why": "",
+        "plateau_why": _no_plateau(series),
         "gain_per_doubling": None,
         "gain_interval": None,
         "out_of_sample_error": None,
@@ -148,6 +148,13 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
         tests=tests,
         verdict=_verdict(gain, series.doublings, panel, evidence.level, bent=bool(bend)),
     )
+
+
+def _no_plateau(series: Series) -> str:
+    """Say why there is no plateau, as long as none is found."""
+    if len(series.amounts) < 4:
+        return "fewer than four amounts: a bend cannot be told from a straight line"
+    return "no bend within the measured amounts stands out from the noise"
 
 
 def _gain(block: Block, series: Series) -> Effect:
@@ -245,6 +252,7 @@ def _bend(
     return {
         "plateau_at": curve.plateau,
         "plateau_interval": _bend_interval(block, series, scores, variances, curve, level),
+        "plateau_why": "",
     }
 
 
