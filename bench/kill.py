@@ -4,9 +4,10 @@
     python bench/kill.py --kills 4 --updates 20 --seed 7
 
 Every process of the run is ended by SIGKILL at once, and the same command is given again.  The
-moments are drawn from `--seed`, from the first instant to twice the mean that lets the kills spread
-over the whole study.  Compared are the bytes of the results table, of every trained model and of
-every reply; and no step that was finished before a kill may be made again after it.
+moments are drawn from `--seed`: every fourth counts from the start of the process, the others from
+its first sign of work, and they are spread so that the kills fall all over the study.  Compared are
+the bytes of the results table, of every trained model and of every reply; and no step that was
+finished before a kill may be made again after it.
 
 The last line is JSON.
 """
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +50,16 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Run the study twice, once killed and once not, and say how they differ."""
     file = folder / "study.yaml"
     file.write_text(json.dumps(study(asked)))
-    begun = time.monotonic()
     whole = Run(file, folder / "whole", asked)
-    whole.finish()
-    seconds = time.monotonic() - begun
+    seconds = whole.finish()
     print(f"never killed: {seconds:.1f} s", file=sys.stderr)
     killed = Run(file, folder / "killed", asked)
     moments = random.Random(asked.seed)
     finished: dict[str, int] = {}
     kills, resumed, twice = [], 0, 0
-    for _ in range(asked.kills):
-        moment = moments.uniform(0, 2 * seconds / asked.kills)
-        if not killed.kill_after(moment):
+    for number in range(asked.kills):
+        moment = moments.uniform(0, 1.6 * seconds / asked.kills)
+        if not killed.kill_after(moment, at_work=number % 4 != 0):
             break
         kills.append(round(moment, 2))
         resumed += bool(list(killed.store.glob("train/.*.partial/resume.safetensors")))
@@ -129,14 +129,20 @@ class Run:
             start_new_session=True,
         )
 
-    def finish(self) -> None:
-        """Run to the end, or leave with what the command has said."""
-        if self.start().wait():
+    def finish(self) -> float:
+        """Run to the end and return the seconds of work, or leave with what the command said."""
+        process = self.start()
+        self.wait_for_work(process)
+        begun = time.monotonic()
+        if process.wait():
             sys.exit((self.store.parent / f"{self.store.name}.log").read_text())
+        return time.monotonic() - begun
 
-    def kill_after(self, seconds: float) -> bool:
+    def kill_after(self, seconds: float, *, at_work: bool) -> bool:
         """Kill the command and its workers after some seconds; say whether it was still running."""
         process = self.start()
+        if at_work:
+            self.wait_for_work(process)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -144,6 +150,21 @@ class Run:
             process.wait()
             return True
         return False
+
+    def wait_for_work(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until something in the store has changed."""
+        before = newest(self.store)
+        while process.poll() is None and newest(self.store) == before:
+            time.sleep(0.02)
+
+
+def newest(store: Path) -> int:
+    """Return the time of the last change in what is made."""
+    changes = [0]
+    for path in store.glob("*/*/*"):
+        with suppress(FileNotFoundError):
+            changes.append(path.stat().st_mtime_ns)
+    return max(changes)
 
 
 def again(finished: dict[str, int], store: Path) -> int:

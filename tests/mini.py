@@ -26,6 +26,24 @@ BASE: Mapping[str, Any] = {
 }
 """Plans in a moment; the model folder lies beside the study file."""
 
+WHOLE: Mapping[str, Any] = {
+    "question": "Does anything grow in two updates?",
+    "sources": [
+        {"name": "math", "path": "tunnel:math?rows=60"},
+        {"name": "chat", "path": "tunnel:general?rows=60", "ability": "general"},
+    ],
+    "designs": [{"name": "single", "rows": [8, 16]}, {"name": "together", "rows": 16}],
+    "strategies": [
+        "multitask",
+        {"name": "sequential", "order": ["math", "chat"]},
+        {"name": "dmt", "general": "chat", "k": "1/4"},
+    ],
+    "seeds": 2,
+    "measure": "every_stage",
+    "abilities": [{"use": "tunnel:math", "items": 3}, {"use": "tunnel:general", "items": 3}],
+}
+"""What is laid over the base for a study with all its parts, that runs in seconds."""
+
 
 def frame(folder: Path) -> Path:
     """Write a model folder that can be planned with, but holds no true weights; needs no torch."""
@@ -49,18 +67,24 @@ def write(folder: Path, given: Mapping[str, Any], *, name: str = "study.yaml") -
 
 def study(folder: Path, *, name: str = "study.yaml", **changes: Any) -> Path:
     """Write the base study with `changes` laid over it, top level by top level."""
-    if not (folder / "model").exists():
+    if "models" not in changes and not (folder / "model").exists():
         frame(folder / "model")
     return write(folder, {**BASE, **changes}, name=name)
 
 
-def python(code: str, *arguments: str, cwd: Path | None = None) -> str:
+def python(
+    code: str,
+    *arguments: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> str:
     """Run code in another process and return what it printed."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
+        env=env,
         check=False,
     )
     assert done.returncode == 0, done.stderr
