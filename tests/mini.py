@@ -58,18 +58,18 @@ def frame(folder: Path) -> Path:
     return folder
 
 
-def write(folder: Path, given: Mapping[str, Any], *, name: str = "study.yaml") -> Path:
+def write(folder: Path, given: Mapping[str, Any], *, file: str = "study.yaml") -> Path:
     """Write a study file; JSON is YAML."""
-    file = folder / name
-    file.write_text(json.dumps(given))
-    return file
+    path = folder / file
+    path.write_text(json.dumps(given))
+    return path
 
 
-def study(folder: Path, *, name: str = "study.yaml", **changes: Any) -> Path:
+def study(folder: Path, *, file: str = "study.yaml", **changes: Any) -> Path:
     """Write the base study with `changes` laid over it, top level by top level."""
     if "models" not in changes and not (folder / "model").exists():
         frame(folder / "model")
-    return write(folder, {**BASE, **changes}, name=name)
+    return write(folder, {**BASE, **changes}, file=file)
 
 
 def python(

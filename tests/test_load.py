@@ -157,8 +157,8 @@ def test_paths_in_the_file_start_from_the_file_and_overrides_from_where_one_stan
 
 
 def test_a_study_extends_another_and_changes_only_what_it_names(tmp_path: Path) -> None:
-    mini.study(tmp_path, name="base.yaml")
-    mini.write(tmp_path, {"extends": "base.yaml", "name": "middle", "seeds": 2}, name="middle.yaml")
+    mini.study(tmp_path, file="base.yaml")
+    mini.write(tmp_path, {"extends": "base.yaml", "name": "middle", "seeds": 2}, file="middle.yaml")
     top = mini.write(tmp_path, {"extends": "middle.yaml", "train": {"batch_size": 2}})
     study = load(top)
     assert (study.name, len(study.seeds.pairs)) == ("middle", 2)
@@ -169,8 +169,8 @@ def test_a_study_extends_another_and_changes_only_what_it_names(tmp_path: Path) 
 
 
 def test_a_circle_of_extensions_is_refused_with_its_way(tmp_path: Path) -> None:
-    mini.write(tmp_path, {"extends": "b.yaml"}, name="a.yaml")
-    mini.write(tmp_path, {"extends": "a.yaml"}, name="b.yaml")
+    mini.write(tmp_path, {"extends": "b.yaml"}, file="a.yaml")
+    mini.write(tmp_path, {"extends": "a.yaml"}, file="b.yaml")
     with pytest.raises(SpecError, match=r"extends itself: a\.yaml -> b\.yaml"):
         load(tmp_path / "a.yaml")
 
@@ -182,7 +182,7 @@ def test_paths_of_an_extended_file_stay_true_in_another_folder(tmp_path: Path) -
     (tmp_path / "one/rows.jsonl").write_text(row)
     sources = [{"name": "math", "path": "rows.jsonl"}, {"name": "code", "path": "*.jsonl"}]
     designs = [{"name": "single", "rows": 1}]
-    base = mini.study(tmp_path / "one", name="base.yaml", sources=sources, designs=designs)
+    base = mini.study(tmp_path / "one", file="base.yaml", sources=sources, designs=designs)
     top = mini.write(tmp_path / "two", {"extends": "../one/base.yaml"})
     assert plan(load(top)).steps.keys() == plan(load(base)).steps.keys()
 

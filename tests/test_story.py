@@ -1,0 +1,65 @@
+"""The story: one study file in, one table, findings and report out; and again, for nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import mini
+from conftest import Cli
+from espalier.results import COLUMNS, read
+
+pytestmark = pytest.mark.xdist_group("finished")
+
+
+def test_a_study_ends_in_table_findings_and_report(finished: Path) -> None:
+    out = finished / "runs/studies/mini"
+    table = read(out / "results.csv", out / "sources.yaml", out / "items.parquet")
+    assert len(table.frame)
+    assert json.loads((out / "findings.json").read_text())
+    page = (out / "report.html").read_text()
+    assert "Does anything grow in two updates?" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_running_it_again_makes_nothing_and_changes_no_byte(finished: Path, cli: Cli) -> None:
+    table = finished / "runs/studies/mini/results.csv"
+    before, stamps = table.read_bytes(), {p: p.stat().st_mtime_ns for p in steps(finished)}
+    said = cli(
+        *("run", finished / "study.yaml", "--store", finished / "runs", "--workers", "0"),
+        *("--out", finished / "again", "--json"),
+    )
+    counts = json.loads(said.out)["steps"]
+    assert (said.status, counts["made"], counts["failed"]) == (0, 0, 0)
+    assert counts["found"] == len(stamps)
+    assert (finished / "again/results.csv").read_bytes() == before
+    assert {p: p.stat().st_mtime_ns for p in steps(finished)} == stamps
+
+
+def test_another_study_on_the_same_store_shares_its_work(
+    finished: Path, base: Path, cli: Cli
+) -> None:
+    changes = {"name": "other", "question": "", "strategies": ["multitask"], "seeds": 1}
+    model = {"models": [{"name": "otherwise_called", "path": str(base)}]}
+    file = mini.study(finished, file="other.yaml", **{**mini.WHOLE, **changes, **model})
+    facts = json.loads(cli("plan", file, "--store", finished / "runs", "--json").out)
+    assert facts["to_make"] == 0
+    assert facts["found"] == facts["steps"] > 20
+
+
+def test_the_table_holds_every_number_in_the_order_of_the_plan(finished: Path) -> None:
+    file = finished / "runs/studies/mini/results.csv"
+    assert file.read_text().splitlines()[0] == ",".join(COLUMNS)
+    frame = read(file).frame
+    assert set(frame["design"]) == {"base", "single", "together"}
+    assert set(frame["strategy"]) == {"base", "multitask", "sequential", "dmt"}
+    assert set(frame["stage"]) == {0, 1, 2}
+    assert set(zip(frame["seed"], frame["data_seed"], strict=True)) == {(0, 0), (1, 1)}
+    assert (frame["n"] == 3).all()
+    assert (frame["role"] == "in").all()
+
+
+def steps(folder: Path) -> list[Path]:
+    return sorted((folder / "runs").glob("*/*/step.json"))
