@@ -48,7 +48,8 @@ MOST = {"cpu": 4096}
 """The most tokens in a micro-batch where larger ones only fall out of the processor's caches."""
 
 OVERHEAD = {"cpu": 128, "cuda": 2048}
-"""What one more pass through the model costs, in tokens of computing."""
+"""What one more pass through a model of a million parameters or more costs, in tokens of
+computing.  A pass costs much the same whatever the width, so for a smaller model it is more."""
 
 TOKENIZER = (
     "tokenizer.json",
@@ -143,6 +144,9 @@ class _Loop:
         self.optimizer = _optimizer(self.net, self.recipe)
         most = min(self.site.micro_tokens, LOGITS // vocabulary(self.net))
         self.most = min(most, MOST.get(self.device.type, most))
+        million = sum(p.numel() for p in self.net.parameters()) / 1e6
+        overhead = OVERHEAD.get(self.device.type, OVERHEAD["cuda"])
+        self.overhead = round(overhead * max(1.0, 1.0 / million))
         self.lengths = np.diff(self.data.starts)
         self.net.train()
         self.net.config.use_cache = False
@@ -185,8 +189,7 @@ class _Loop:
         self.tokens += int(self.lengths[drawn].sum())
         total = int(targets.sum())
         lost = torch.zeros(sources, device=self.device)
-        overhead = OVERHEAD.get(self.device.type, OVERHEAD["cuda"])
-        for micro in micros(self.data, drawn, most=self.most, overhead=overhead, pad=0):
+        for micro in micros(self.data, drawn, most=self.most, overhead=self.overhead, pad=0):
             losses = self._losses(micro)
             torch.autograd.backward(losses.sum() / total)
             source = torch.from_numpy(micro.source).to(self.device)
