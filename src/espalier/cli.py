@@ -34,8 +34,8 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         """Import one verb."""
-        module = name if name in commands else f"{name}_"  # `eval_.py`: some verbs are taken
-        return commands.get(module)
+        modules = {module.removesuffix("_"): module for module in commands}  # some verbs are taken
+        return commands[modules[name]] if name in modules else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -66,6 +66,13 @@ def main() -> None:
         sys.exit(verbs.main(standalone_mode=False) or 0)
     except EspalierError as error:
         _refuse(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(0)
+    except click.UsageError as error:
+        verb = error.ctx if error.ctx and error.ctx.parent else None
+        see = f" See `{verb.command_path} --help`." if verb else ""
+        _refuse(f"{error.format_message()}{see}")
     except click.ClickException as error:
         _refuse(error.format_message())
     except (KeyboardInterrupt, click.Abort):

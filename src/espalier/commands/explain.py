@@ -47,7 +47,8 @@ def explain(key: str, store: Path, as_json: bool) -> None:
 
 def _title(record: dict[str, Any], folder: Path | None) -> str:
     identity = record.get("identity", {})
-    label = record.get("remarks", {}).get("label", "")
+    remarks = record.get("remarks", {})
+    label = remarks.get("label") or remarks.get("ability") or ""
     where = f"  [dim]{folder}[/]" if folder else ""
     return f"[bold]{identity.get('kind')}[/] {record.get('key')} {label}{where}"
 
@@ -60,7 +61,7 @@ def _facts(record: dict[str, Any], folder: Path | None) -> list[tuple[str, str]]
 
     identity = record.get("identity", {})
     facts = [
-        (name, escape(str(value)))
+        (name, escape(_said(value)))
         for name, value in identity.items()
         if name != "kind" and not (isinstance(value, dict) and "step" in value)
     ]
@@ -71,8 +72,17 @@ def _facts(record: dict[str, Any], folder: Path | None) -> list[tuple[str, str]]
     for name in ("train.json", "score.json"):
         if folder and (found := read_json(folder / name)):
             plain = {k: v for k, v in found.items() if not isinstance(v, list)}
-            facts.append((name.removesuffix(".json"), escape(str(plain))))
+            facts.append((name.removesuffix(".json"), escape(_said(plain))))
     return facts
+
+
+def _said(value: Any) -> str:
+    """Write a value as a person would: names and what they are, what is empty left out."""
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_said(v)}" for k, v in value.items() if v is not None)
+    if isinstance(value, list):
+        return "; ".join(map(_said, value))
+    return str(value)
 
 
 def _ancestors(shelf: Any, record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -60,8 +60,11 @@ def train(
     from espalier.run import run
     from espalier.store import Store, read_json
 
-    if out.exists() and any(out.iterdir()) and not force:
-        raise SpecError(f"{out} is there already; --force writes over it")
+    if out.exists() and any(out.iterdir()):
+        if not force:
+            raise SpecError(f"{out} is there already; --force writes over it")
+        if not (out / "train.json").exists():
+            raise SpecError(f"{out} holds something else than a trained model; choose another")
     paths = [file for file in files if "=" not in file or Path(file).exists() or ":" in file]
     recipe = dict(file.split("=", 1) for file in files if file not in paths)
     if not paths:
@@ -77,7 +80,7 @@ def train(
     study = check(given, "train", root=Path())
     steps, last = plan_stage(
         study,
-        lambda have: Mixture({name: min(n, rows or n) for name, n in have.items()}),
+        lambda have: Mixture({name: _some(rows, n, name) for name, n in have.items()}),
         seed=seed,
     )
     shelf = Store(store)
@@ -89,9 +92,7 @@ def train(
         outcome = run(steps, shelf, executor, watch=watch)
     if not outcome.complete:
         raise EspalierError(next(iter(outcome.failed.values())))
-    if out.exists():
-        rmtree(out)
-    copytree(shelf.path(last), out)
+    _copy(shelf.path(last), out)
     record = read_json(out / "train.json")
     if as_json:
         say_json(record | {"out": str(out), "key": last.key})
@@ -102,3 +103,23 @@ def train(
         f"{minutes(cost.get('wall_seconds', 0))}",
         markup=False,
     )
+
+
+def _some(asked: int | None, have: int, name: str) -> int:
+    """Return how many rows are drawn of a file, or refuse what it cannot fill."""
+    from espalier.errors import DataError
+
+    if asked is not None and asked > have:
+        raise DataError(f"{name}: --rows {asked} are asked for, but there are {have}")
+    return asked or have
+
+
+def _copy(made: Path, out: Path) -> None:
+    """Put a copy of a store's folder in the place of `out`, whole or not at all."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_name(f".{out.name}.partial")
+    rmtree(aside, ignore_errors=True)
+    copytree(made, aside)
+    if out.exists():
+        rmtree(out)
+    aside.rename(out)
