@@ -73,9 +73,12 @@ VERDICTS: Mapping[str, tuple[str, ...]] = {
 }
 """Every kind in the order of the page, with its verdicts.
 
-`undecided` in mixing, strategy and forgetting is kept for data that give no test at all, such as
-a single seed; a test that finds nothing says `tied` or `keeps`.
+`undecided` in mixing, strategy and forgetting is for data that give no test at all, such as a
+single seed; a test that finds nothing says `tied` or `keeps`.  The table's contract has no such
+word for these kinds, so in JSON they say `NOTHING_SHOWN`, and `decided` is false.
 """
+
+NOTHING_SHOWN: Mapping[str, str] = {"mixing": "tied", "strategy": "tied", "forgetting": "keeps"}
 
 SEEDS = "seeds and items"
 ITEMS_ONLY = "items only"
@@ -129,7 +132,8 @@ class Finding:
         return self.facts[name]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as one flat JSON object."""
+        """Return the finding as one flat JSON object, in the words of the contract."""
+        open_ = self.verdict == "undecided"
         common = {
             "kind": self.kind,
             "ability": self.ability,
@@ -140,7 +144,8 @@ class Finding:
             "higher_is_better": self.higher_is_better,
             "estimate": self.estimate,
             "interval": self.interval,
-            "verdict": self.verdict,
+            "verdict": NOTHING_SHOWN.get(self.kind, self.verdict) if open_ else self.verdict,
+            "decided": not open_,
             "why": self.why,
             "noise": self.noise,
             "seeds": self.seeds,
@@ -211,6 +216,14 @@ class Findings:
 def decided(finding: Finding, verdict: str, p_adjusted: float | None) -> Finding:
     """Return the finding with its verdict, once the tests of its whole family are known."""
     return replace(finding, verdict=verdict, p_adjusted=p_adjusted)
+
+
+def aloud(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return findings from JSON with `undecided` said wherever nothing was decided."""
+    findings = [
+        f if f.get("decided", True) else {**f, "verdict": "undecided"} for f in told["findings"]
+    ]
+    return {**told, "findings": findings}
 
 
 def _plain(value: Any) -> Any:

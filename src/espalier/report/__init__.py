@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from espalier.finding import Findings
+from espalier.finding import Findings, aloud
 from espalier.report.facts import Cost, Reply, StudyFacts
 from espalier.report.summary import summary
 from espalier.results import Table
@@ -55,7 +55,7 @@ def report(
     from espalier.report.words import Words
 
     words, seen = Words(lang), view(table)
-    told = findings.to_dict() if isinstance(findings, Findings) else findings
+    told = aloud(findings.to_dict() if isinstance(findings, Findings) else findings)
     drawn = {}
     for name in FIGURES:
         chart = getattr(import_module(f"espalier.report.charts.{name}"), name)

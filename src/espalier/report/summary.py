@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from espalier.finding import Findings
+from espalier.finding import Findings, aloud
 from espalier.results import Table
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def summary(
     from espalier.report.words import Words
 
     words, seen = Words(lang), view(table)
-    told = findings.to_dict() if isinstance(findings, Findings) else findings
+    told = aloud(findings.to_dict() if isinstance(findings, Findings) else findings)
     about = f" ({seen.models[-1]})" if len(seen.models) > 1 else ""
     parts: list[RenderableType] = []
     for kind, own in _chosen(told["findings"], seen.models[-1]):
