@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from espalier.commands._common import console, open_study, store_option, write_text
-
-if TYPE_CHECKING:
-    from espalier.report.facts import StudyFacts
-    from espalier.results import Table
-
-TABLES = (".csv", ".parquet")
-
-
-def table_options(f: click.decorators.FC) -> click.decorators.FC:
-    """Say what lies beside a table."""
-    f = click.option(
-        "--items",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Per-item scores (.csv or .parquet: key, item, score); effects are paired by them.",
-    )(f)
-    return click.option(
-        "--sources",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="YAML that says what each source teaches, and its origin.",
-    )(f)
+from espalier.commands._common import console, store_option, write_text
+from espalier.commands._table import open_table, table_options
 
 
 @click.command()
@@ -59,24 +39,3 @@ def analyze(
     if json_file is not None:
         write_text(json_file, findings.to_json() + "\n")
     console().print(summary(opened, findings))
-
-
-def open_table(
-    name: str, sources: Path | None, items: Path | None, store: Path
-) -> tuple[Table, StudyFacts | None]:
-    """Read a table made anywhere, or collect a study's from the store."""
-    from espalier import results
-
-    is_study = Path(name).suffix in (".yaml", ".yml") or not Path(name).exists()
-    if Path(name).suffix in TABLES or sources or items or not is_study:
-        return results.read(Path(name), sources=sources, items=items), None
-    from espalier.load import find
-    from espalier.outputs import facts_of, measured, tabulate
-    from espalier.plan import plan
-    from espalier.store import Store
-
-    planned = plan(open_study(name, (), ()))
-    shelf = Store(store)
-    text = find(name).read_text(encoding="utf-8")
-    rows = measured(planned, shelf)
-    return tabulate(planned, shelf, rows), facts_of(planned, shelf, text)

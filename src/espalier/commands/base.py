@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -52,10 +53,8 @@ def base(
         raise SpecError(f"--width {width} must be an even multiple of --heads {heads}")
     if out.exists() and any(out.iterdir() if out.is_dir() else [out]) and not force:
         raise SpecError(f"{out} is there already; --force writes over it")
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingError("torch is not installed; `pip install 'espalier[train]'`") from None
+    if find_spec("torch") is None:
+        raise MissingError("torch is not installed; `pip install 'espalier[train]'`")
     shape = Shape(
         width=width,
         layers=layers,

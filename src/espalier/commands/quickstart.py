@@ -40,7 +40,7 @@ def quickstart(
 
     Nothing is canned: the models are trained here and now, and every number is measured.
     """
-    from espalier.commands.run import execute, finish
+    from espalier.commands._run import execute, finish
     from espalier.load import find
     from espalier.plan import plan
     from espalier.store import Store

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from espalier.commands._common import store_option
-from espalier.commands.analyze import table_options
+from espalier.commands._table import open_table, table_options
 
 
 @click.command()
@@ -37,7 +37,6 @@ def report(
 ) -> None:
     """Write a report of a results table or a study: one HTML file that needs no network."""
     from espalier import analysis
-    from espalier.commands.analyze import open_table
     from espalier.report import report as write_report
 
     opened, facts = open_table(table, sources, items, store)

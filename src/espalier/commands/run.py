@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from espalier.commands._common import (
-    console,
     json_option,
-    minutes,
-    open_executor,
     open_study,
-    say_json,
     site_options,
     store_option,
     study_argument,
 )
-
-if TYPE_CHECKING:
-    from espalier.plan import Plan
-    from espalier.run import Outcome
-    from espalier.store import Store
+from espalier.commands._run import execute, finish
 
 
 @click.command()
@@ -62,87 +53,13 @@ def run(
     planned = plan(open_study(study, sets, overrides))
     shelf = Store(store)
     outcome = execute(planned, shelf, site, quiet=as_json)
+    changes = [f"# --set {change}" for change in (*sets, *overrides)]
     finish(
         planned,
         shelf,
         outcome,
         out or store / "studies" / planned.study.name,
-        study_text=find(study).read_text(encoding="utf-8"),
+        study_text="\n".join((find(study).read_text(encoding="utf-8"), *changes)),
         as_json=as_json,
         seconds=time.monotonic() - begun,
     )
-
-
-def execute(
-    planned: Plan,
-    store: Store,
-    site: Mapping[str, Any],
-    *,
-    quiet: bool,
-) -> Outcome:
-    """Make the steps of a plan, showing how it goes."""
-    from espalier.progress import watching
-    from espalier.run import run as make_all
-    from espalier.work import rates
-
-    learnt = rates(planned.steps, planned.work, store)
-
-    def seconds(step: Any) -> float:
-        return learnt.seconds(step, planned.work[step.key])
-
-    with (
-        open_executor(site) as executor,
-        watching(planned.steps, store, executor.slots, seconds=seconds, quiet=quiet) as watch,
-    ):
-        return make_all(planned.steps, store, executor, weight=seconds, watch=watch)
-
-
-def finish(
-    planned: Plan,
-    store: Store,
-    outcome: Outcome,
-    out: Path,
-    *,
-    study_text: str,
-    as_json: bool,
-    seconds: float,
-) -> None:
-    """Write the outputs, say what came out, and leave with an honest status."""
-    from espalier.errors import DataError
-    from espalier.outputs import conclude
-
-    counts = {
-        "found": len(outcome.found),
-        "made": len(outcome.made),
-        "failed": len(outcome.failed),
-        "blocked": len(outcome.blocked),
-    }
-    try:
-        written = conclude(planned, store, out, study_text=study_text)
-    except DataError as error:
-        if not outcome.failed:
-            raise
-        written = None
-        click.echo(f"espalier: {error}", err=True)
-    if as_json:
-        say_json(
-            {
-                "study": planned.study.name,
-                "steps": counts,
-                "failed": dict(outcome.failed),
-                "seconds": round(seconds, 1),
-                "outputs": str(out) if written else None,
-            }
-        )
-    else:
-        if written:
-            from espalier.report.summary import summary
-
-            console().print(summary(written.table, written.findings))
-        said = ", ".join(f"{n} {how}" for how, n in counts.items() if n or how == "made")
-        console().print(f"{len(planned.steps)} steps: {said}; {minutes(seconds)}.")
-        for key, why in list(outcome.failed.items())[:5]:
-            console().print(f"failed: {planned.steps[key].kind} {key}: {why}", markup=False)
-        if written:
-            console().print(f"Report: {written.folder / 'report.html'}", markup=False)
-    sys.exit(0 if outcome.complete else 1)

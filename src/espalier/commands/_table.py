@@ -1,0 +1,51 @@
+"""What `analyze` and `report` share: a table made anywhere, or a study's from the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from espalier.commands._common import open_study
+
+if TYPE_CHECKING:
+    from espalier.report.facts import StudyFacts
+    from espalier.results import Table
+
+TABLES = (".csv", ".parquet")
+
+
+def table_options(f: click.decorators.FC) -> click.decorators.FC:
+    """Say what lies beside a table."""
+    f = click.option(
+        "--items",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Per-item scores (.csv or .parquet: key, item, score); effects are paired by them.",
+    )(f)
+    return click.option(
+        "--sources",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="YAML that says what each source teaches, and its origin.",
+    )(f)
+
+
+def open_table(
+    name: str, sources: Path | None, items: Path | None, store: Path
+) -> tuple[Table, StudyFacts | None]:
+    """Read a table made anywhere, or collect a study's from the store."""
+    from espalier import results
+
+    is_study = Path(name).suffix in (".yaml", ".yml") or not Path(name).exists()
+    if Path(name).suffix in TABLES or sources or items or not is_study:
+        return results.read(Path(name), sources=sources, items=items), None
+    from espalier.load import find
+    from espalier.outputs import facts_of, measured, tabulate
+    from espalier.plan import plan
+    from espalier.store import Store
+
+    planned = plan(open_study(name, (), ()))
+    shelf = Store(store)
+    text = find(name).read_text(encoding="utf-8")
+    rows = measured(planned, shelf)
+    return tabulate(planned, shelf, rows), facts_of(planned, shelf, text)
