@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -63,3 +67,49 @@ def test_the_table_holds_every_number_in_the_order_of_the_plan(finished: Path) -
 
 def steps(folder: Path) -> list[Path]:
     return sorted((folder / "runs").glob("*/*/step.json"))
+
+
+def test_two_runs_at_once_share_the_work_and_end_in_one_table(base: Path, tmp_path: Path) -> None:
+    file = mini.study(
+        tmp_path,
+        models=[{"name": "tiny", "path": str(base)}],
+        designs=[{"name": "single", "rows": [8, 16], "of": ["math", "code"]}],
+        abilities=[{"use": "tunnel:math", "items": 2}],
+    )
+    code = "from espalier.cli import main; main()"
+    line = ("run", file, "--store", tmp_path / "runs", "--workers", "0", "--json", "--out")
+    asked = [[sys.executable, "-c", code, *map(str, line), str(tmp_path / o)] for o in "ab"]
+    pipe = subprocess.PIPE
+    both = [subprocess.Popen(one, stdout=pipe, stderr=pipe) for one in asked]
+    said = [json.loads(process.communicate()[0])["steps"] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    made = list((tmp_path / "runs").glob("*/*/step.json"))
+    assert said[0]["made"] + said[1]["made"] == len(made)
+    assert all(one["made"] + one["found"] == len(made) for one in said)
+    one, other = ((tmp_path / out / "results.csv").read_bytes() for out in "ab")
+    assert one == other
+
+
+def test_an_interrupted_run_says_so_and_goes_on(base: Path, tmp_path: Path) -> None:
+    file = mini.study(
+        tmp_path,
+        models=[{"name": "tiny", "path": str(base)}],
+        designs=[{"name": "single", "rows": 8, "of": "math"}],
+        train={**mini.BASE["train"], "updates": 100_000},
+    )
+    code = "from espalier.cli import main; main()"
+    line = ("run", file, "--store", tmp_path / "runs", "--workers", "1")
+    running = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, line)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list((tmp_path / "runs").glob("train/.*.partial/progress.json")):
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate()
+    assert running.returncode == 130
+    assert err.endswith("interrupted; the same command goes on from here\n")
+    assert "Traceback" not in out + err
