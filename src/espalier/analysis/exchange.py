@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 from scipy.stats import chi2
 
-from espalier.analysis._curves import Curve, Curves, basis, choose, fit, grids
+from espalier.analysis._curves import PRICE, Curve, Curves, basis, choose, fit, grids
 from espalier.analysis._draft import Draft, finding, signed, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
 from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Interval
@@ -162,7 +162,7 @@ def _profile(
             parts = np.einsum("m,gmp->gp", scores * root, q)
             whole = np.square(scores * root).sum()
             misfits[place] = max((whole - np.square(parts).sum(axis=1)).min(), 0.0)
-        found.append((float(misfits.min()) + 2 * grid.parameters, misfits, grid.parameters))
+        found.append((float(misfits.min()) + PRICE * grid.parameters, misfits, grid.parameters))
     _, misfits, parameters = min(found, key=lambda f: f[0])
     return misfits, parameters
 
@@ -274,7 +274,7 @@ def _curves(block: Block, points: Points, spreads: Floats, *, stream: int) -> tu
     copies = scores + noise * np.sqrt(spreads)
     forms = grids(amounts)
     fitted = tuple(fit(grid, amounts, copies, 1 / spreads) for grid in forms)
-    cost = np.stack([f.misfit + 2 * g.parameters for f, g in zip(fitted, forms, strict=True)])
+    cost = np.stack([f.misfit + PRICE * g.parameters for f, g in zip(fitted, forms, strict=True)])
     return curve, _Copies(fitted, cost.argmin(axis=0))
 
 

@@ -2,8 +2,8 @@
 
 The gain per doubling is the difference between the largest and the smallest amount, divided by
 the doublings between them: it needs no form, so that no choice of form can bias it.  The form
-(flat, log-linear, saturating power, logistic) is chosen by Akaike's criterion and serves for the
-picture, the plateau and the out-of-sample check.
+(flat, log-linear, saturating power, logistic) is chosen by its misfit, at a price for each
+parameter, and serves for the picture, the plateau and the out-of-sample check.
 
 An ability *plateaus* where it grew, a bent form beats the straight line (likelihood ratio, 5 %),
 the bend lies between measured amounts, and nothing more is gained beyond it.  It *resists* where
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from espalier.analysis._curves import Curve, choose, fit, grids, hinges, profile
+from espalier.analysis._curves import PRICE, Curve, choose, fit, grids, hinges, profile
 from espalier.analysis._draft import ALPHA, Draft, Verdict, finding
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
 from espalier.finding import SCATTER, SEEDS, Interval
@@ -234,7 +234,7 @@ def _bend(
     if not bent or not known:
         return {}
     straight = every["log-linear"]
-    curve = min(bent, key=lambda c: c.misfit + 2 * len(c.bent))
+    curve = min(bent, key=lambda c: c.misfit + PRICE * len(c.bent))
     gain = straight.misfit - curve.misfit
     if chi2.sf(gain, len(curve.bent)) > 0.05 or curve.straight[1] == 0:
         return {}
