@@ -1,9 +1,9 @@
 """Write a small list function from its description; hidden tests judge it.
 
-Known from pretraining: each operation on lists with its usual name, as a commented line, and whole
-functions without a description.  A skill to be learnt: reading a description of several operations
-in many wordings, keeping their order, and composing them into one function.  So it should begin
-late and keep growing.
+Known from pretraining: each operation on lists with its usual names, as a comment above one line
+or two, and whole functions without a description.  A skill to be learnt: reading a description of
+several operations in many wordings, keeping their order, and composing them into one function.  So
+it should begin late and keep growing.
 """
 
 from __future__ import annotations
@@ -226,10 +226,16 @@ def _inputs(world: World) -> Iterator[list[int]]:
 
 
 def _commented(_world: World, random: Random) -> str:
+    """Write lines under their comments; now and then one comment announces two lines."""
     lines = [random.choice(_OPERATIONS).filled(random) for _ in range(random.randint(1, 3))]
     if random.random() < 0.3:
         lines.append(random.choice(_ENDS))
-    return "\n".join(f" # {often_first(random, line.wordings[:2])}\n {line.code}" for line in lines)
+    text, size = [], random.choice((1, 1, 2))
+    for start in range(0, len(lines), size):
+        part = lines[start : start + size]
+        said = " , then ".join(often_first(random, line.wordings[:3]) for line in part)
+        text.append("\n ".join([f" # {said}", *(line.code for line in part)]))
+    return "\n".join(text)
 
 
 def _uncommented(_world: World, random: Random) -> str:
@@ -243,5 +249,5 @@ code = Task(
     judge=_judge,
     scorers=(Use(scorer="program"), Use(scorer="nll")),
     max_new_tokens=72,
-    documents={_commented: 0.12, _uncommented: 0.08},
+    documents={_commented: 0.18, _uncommented: 0.06},
 )
