@@ -271,7 +271,7 @@ def _milestones(losses: Sequence[float], shape: Shape) -> dict[str, float]:
 
 
 def _save(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path) -> None:
-    from safetensors.torch import save_file
+    from safetensors.torch import save
     from transformers import PreTrainedTokenizerFast
 
     model.config.use_cache = True
@@ -280,7 +280,7 @@ def _save(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path) -> None:
     model.generation_config.save_pretrained(out)
     # Parameters, not the state: a tied weight is there once and always under the same name.
     weights: dict[str, torch.Tensor] = dict(model.named_parameters())
-    save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
+    (out / "model.safetensors").write_bytes(save(weights, {"format": "pt"}))
     PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         bos_token=END_OF_TEXT,
