@@ -37,7 +37,7 @@ from espalier.source import Source
 from espalier.spec import Share, Spec
 from espalier.strategy import strategies
 
-Name = Annotated[str, Field(pattern=r"^[\w.+-]+$", description="letters, digits and . _ + -")]
+Name = Annotated[str, Field(pattern=r"^\w[\w.+-]*$", description="letters, digits and . _ + -")]
 
 
 class Model(Spec):

@@ -72,7 +72,7 @@ def init(name: str, like: str | None, force: bool) -> None:
     known = shipped()
     if like is not None and like not in known:
         raise SpecError(f"no shipped study '{like}'; {choices(like, known)}")
-    if not re.fullmatch(r"[\w.+-]+", path.stem):
+    if not re.fullmatch(r"\w[\w.+-]*", path.stem):
         raise SpecError(f"'{path.stem}' is no name for a study; use letters, digits and . _ + -")
     if path.exists() and not force:
         raise SpecError(f"{path} is there already; --force writes over it")
