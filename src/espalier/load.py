@@ -73,7 +73,8 @@ PLAINLY = {
     "model_type": "should be a mapping",
     "dict_type": "should be a mapping",
     "too_short": "should hold at least one entry",
-    "string_pattern_mismatch": "may hold only letters, digits and . _ + -, and begins with a letter or digit",
+    "string_pattern_mismatch": "may hold only letters, digits and . _ + -, "
+    "and begins with a letter or digit",
 }
 """Mistakes in the words of a study file rather than in those of the checker."""
 

@@ -169,7 +169,7 @@ class Live:
         """Enter the ending; a failure is also said above the picture, to stay."""
         self.ledger.end(step, how)
         if how == "failed":
-            self.console.print(f"[red]failed[/] {name(step)} {step.key}: {why}", markup=True)
+            self.console.print(f"failed {name(step)} {step.key}: {why}", style="red", markup=False)
 
     def tick(self) -> None:
         """Draw anew."""

@@ -46,11 +46,13 @@ def explain(key: str, store: Path, as_json: bool) -> None:
 
 
 def _title(record: dict[str, Any], folder: Path | None) -> str:
+    from rich.markup import escape
+
     identity = record.get("identity", {})
     remarks = record.get("remarks", {})
     label = remarks.get("label") or remarks.get("ability") or ""
-    where = f"  [dim]{folder}[/]" if folder else ""
-    return f"[bold]{identity.get('kind')}[/] {record.get('key')} {label}{where}"
+    where = f"  [dim]{escape(str(folder))}[/]" if folder else ""
+    return f"[bold]{identity.get('kind')}[/] {record.get('key')} {escape(label)}{where}"
 
 
 def _facts(record: dict[str, Any], folder: Path | None) -> list[tuple[str, str]]:

@@ -106,12 +106,13 @@ def summarise(planned: Plan, store: Store, slots: int | None = None) -> dict[str
 
 def draw(planned: Plan, facts: dict[str, Any], show: int) -> None:
     """Print the plan as a tree with its cost."""
+    from rich.markup import escape
     from rich.table import Table
     from rich.tree import Tree
 
     out = console()
     study = planned.study
-    out.print(f"[bold]{study.name}[/]  {study.question}", markup=True)
+    out.print(f"[bold]{study.name}[/]  {escape(study.question)}")
     tree = Tree(f"{facts['cells']} cells, {facts['measurements']} numbers asked for")
     for name, opened in planned.catalog.models.items():
         parameters = number(opened.parameters) if opened.parameters else "unknown"
@@ -154,4 +155,6 @@ def draw(planned: Plan, facts: dict[str, Any], show: int) -> None:
         out.print("Everything is in the store: nothing to make.")
     for name, count in facts["missing_rows"].items():
         bad = planned.catalog.sources[name][1].bad
-        out.print(f"[yellow]source {name}: {count} rows cannot be used[/]; first: {bad[0]}")
+        out.print(
+            f"[yellow]source {name}: {count} rows cannot be used[/]; first: {escape(str(bad[0]))}"
+        )

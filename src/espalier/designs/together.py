@@ -1,4 +1,4 @@
-"""All sources at the same amount or fraction: does mixing help or hurt?
+"""All sources at the same amount or fraction: what mixing does, help or hurt.
 
 Dong et al., 2023, RQ2: each step takes the same fraction of every source.
 """

@@ -1,4 +1,4 @@
-"""One side in steps, the other fixed: is it the amount of other data, or its ratio?
+"""One side in steps, the other fixed: the amount of other data against its ratio.
 
 Dong et al., 2023, RQ3: all general with steps of specialised data (a), all specialised with steps
 of general data (b), 1/64 of general with steps of specialised data (c).
