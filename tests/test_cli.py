@@ -40,6 +40,11 @@ def test_every_verb_has_help_that_says_what_it_does(verb: str, cli: Cli) -> None
     assert about.endswith(".")
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_can_answer_a_program(verb: str, cli: Cli) -> None:
+    assert "--json" in cli(verb, "--help").out
+
+
 def test_the_bare_command_shows_its_help_and_every_verb_in_it(cli: Cli) -> None:
     said = cli()
     assert (said.status, said.err) == (0, "")
@@ -150,7 +155,8 @@ def test_init_writes_a_study_that_plans_with_a_schema_beside_it(
     assert (refused.status, Path("mine.yaml").read_text()) == (2, text)
     assert "mine.yaml is there already; --force writes over it" in refused.err
     assert cli("init", "mine", "--force").status == 0
-    assert cli("init", "like.yaml", "--like", "quickstart").status == 0
+    said = cli("init", "like.yaml", "--like", "quickstart", "--json")
+    assert json.loads(said.out) == {"study": "like.yaml", "schema": "study.schema.json"}
     assert load(Path("like.yaml")).name == "like"
 
 
@@ -292,6 +298,8 @@ class TestOnAFinishedStudy:
         said = cli("report", table, "--out", tmp_path / "page.html")
         assert (said.status, said.out) == (0, f"{tmp_path / 'page.html'}\n")
         assert "<html" in (tmp_path / "page.html").read_text()
+        said = cli("report", table, "--out", tmp_path / "page.html", "--json")
+        assert json.loads(said.out)["report"] == str(tmp_path / "page.html")
 
 
 @pytest.mark.xdist_group("finished")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from espalier.commands._common import write_text
+from espalier.commands._common import json_option, say_json, write_text
 
 TEMPLATE = """\
 # yaml-language-server: $schema=./study.schema.json
@@ -60,7 +60,8 @@ train:                  # hyper-parameters of every stage; `stages:` changes the
     "--like", help="Copy a shipped study instead; `espalier init x --like list` names them."
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
-def init(name: str, like: str | None, force: bool) -> None:
+@json_option
+def init(name: str, like: str | None, force: bool, as_json: bool) -> None:
     """Write NAME.yaml, a study file to edit, with a schema beside it for your editor."""
     import re
 
@@ -83,4 +84,7 @@ def init(name: str, like: str | None, force: bool) -> None:
         text = re.sub(r"(?m)^name: .*$", f"name: {path.stem}", source, count=1)
     write_text(path, text)
     write_text(path.parent / "study.schema.json", json.dumps(schema(), indent=2) + "\n")
-    click.echo(f"{path} written; next: espalier plan {path}")
+    if as_json:
+        say_json({"study": str(path), "schema": str(path.parent / "study.schema.json")})
+    else:
+        click.echo(f"{path} written; next: espalier plan {path}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from espalier.commands._common import store_option
+from espalier.commands._common import json_option, say_json, store_option
 from espalier.commands._table import open_table, table_options
 
 
@@ -26,6 +26,7 @@ from espalier.commands._table import open_table, table_options
     help="Also write every figure here as PNG, SVG, PDF and CSV.",
 )
 @click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@json_option
 def report(
     table: str,
     sources: Path | None,
@@ -34,6 +35,7 @@ def report(
     out: Path,
     figures: Path | None,
     lang: str,
+    as_json: bool,
 ) -> None:
     """Write a report of a results table or a study: one HTML file that needs no network."""
     from espalier import analysis
@@ -42,4 +44,7 @@ def report(
     opened, facts = open_table(table, sources, items, store)
     findings = analysis.analyze(opened)
     write_report(opened, findings, out, study=facts, figures=figures, lang=lang)
-    click.echo(f"{out}")
+    if as_json:
+        say_json({"report": str(out), "figures": figures and str(figures)})
+    else:
+        click.echo(f"{out}")
