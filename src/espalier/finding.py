@@ -10,7 +10,8 @@ metric's own unit, and a positive difference is a higher number, so that for a l
 
 growth      estimate: gain per doubling, averaged between the smallest and the largest amount.
             `source`, `origin`, `design` (single | together), `form` (flat | log-linear |
-            saturating power | logistic), `curve` (the form's parameters by name), `points`
+            saturating power | logistic), `form_fits` (false: no form that so few amounts allow is
+            near the scores, and `line` is empty), `curve` (the form's parameters by name), `points`
             (list of `Point`), `line` (list of `[amount, score, low, high]` along the curve),
             `base` (score of the untuned model or null), `chance` (or null),
             `plateau_at`, `plateau_interval`, `plateau_why`, `gain_per_doubling`,

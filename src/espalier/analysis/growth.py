@@ -32,6 +32,8 @@ Floats = NDArray[np.float64]
 
 RESIST = 0.1
 """A gain below this share of the metric's range, over all measured amounts, is none to speak of."""
+MISFIT = 0.01
+"""A form whose misfit noise would reach less often than this is not drawn."""
 DRAWS = 200
 
 
@@ -114,6 +116,7 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
         "chance": panel.chance,
         "form": None,
         "curve": {},
+        "form_fits": None,
         "line": [],
         "plateau_at": None,
         "plateau_interval": None,
@@ -132,11 +135,13 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
     variances, known = block.spreads(series.conditions)
     scores = np.array([block.mean(c) for c in series.conditions])
     curve, every = choose(series.amounts, scores, 1 / variances, known=known)
+    fits = _fits(curve, series.amounts, known=known)
     bend = _bend(block, series, scores, variances, every, panel, evidence.level, known=known)
     facts |= {
         "form": curve.form,
         "curve": curve.parameters,
-        "line": _line(curve, series, variances, evidence.level),
+        "form_fits": fits,
+        "line": _line(curve, series, variances, evidence.level) if fits else [],
         "gain_per_doubling": gain.value,
         "gain_interval": gain.interval(evidence.level),
         "out_of_sample_error": _out_of_sample(series.amounts, scores, variances, known=known),
@@ -189,6 +194,17 @@ def _points(block: Block, series: Series, level: float) -> list[dict[str, Any]]:
         }
         for amount, c in zip(series.amounts, series.conditions, strict=True)
     ]
+
+
+def _fits(curve: Curve, amounts: tuple[int, ...], *, known: bool) -> bool:
+    """Say whether the best form is near enough to the scores to be drawn through them.
+
+    Few amounts allow simple forms only, and an ability that sets in late is no straight line.
+    """
+    spare = len(amounts) - len(curve.straight) - len(curve.bent)
+    if not known or spare < 1:
+        return True
+    return bool(chi2.sf(curve.misfit, spare) >= MISFIT)
 
 
 def _line(curve: Curve, series: Series, variances: Floats, level: float) -> list[list[float]]:

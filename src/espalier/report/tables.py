@@ -149,7 +149,9 @@ def _parted(f: Finding, write: Unit, words: Words) -> str:
 
 def _grown(f: Finding, write: Unit, words: Words) -> str:
     parts = [words(f"design.{f['design']}")] if f.get("design") in ("single", "together") else []
-    if f.get("form"):
+    if f.get("form_fits") is False:
+        parts.append(words("growth.no_form"))
+    elif f.get("form"):
         parts.append(f["form"])
     if f.get("plateau_at") is not None:
         parts.append(words("answer.near", rows=words.rows(f["plateau_at"])))

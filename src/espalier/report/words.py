@@ -238,6 +238,7 @@ ENGLISH: Mapping[str, str] = {
     "noise.unknown": "unknown",
     # the answer
     "answer.elsewhere": "by {metric} it {verdict}",
+    "growth.no_form": "no simple form fits",
     "answer.near": "near {rows}",
     "answer.growth": "With more of its own data, {parts}{where}.",
     "answer.growth.grows": "{names} grows",

@@ -208,6 +208,7 @@ CHINESE: Mapping[str, str] = {
     "noise.scatter about the curve": "围绕曲线的离散",
     "noise.unknown": "未知",
     "answer.elsewhere": "按 {metric} 则{verdict}",
+    "growth.no_form": "没有简单的曲线形式吻合",
     "answer.near": "约 {rows}",
     "answer.growth": "随着自身数据增多，{parts}{where}。",
     "answer.growth.grows": "{names}增长",
