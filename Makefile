@@ -21,7 +21,8 @@ check: install                                ## linters and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench: install                                ## side-by-side benchmarks against the peers
-	bench/run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	set -e; for script in bench/*.py; do echo "== $$script"; OMP_NUM_THREADS=1 $(BIN)/python $$script; done
 
 bases: install                                ## make the shipped bases again (minutes)
 	$(BIN)/python -m espalier.tunnel.make
