@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from espalier.executor import Executor
-    from espalier.study import AbilityUse, Study
+    from espalier.plan import Plan
+    from espalier.study import AbilityUse
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,11 +95,18 @@ def site_options(f: Callable[..., None]) -> Callable[..., None]:
     return packed
 
 
-def open_study(name: str, sets: tuple[str, ...], overrides: tuple[str, ...]) -> Study:
-    """Load the study that `name` means, with the overrides on top."""
+def open_plan(name: str, overrides: Sequence[str] = ()) -> Plan:
+    """Plan the study that `name` means, with the overrides on top; refusals name its file."""
+    from espalier.errors import EspalierError
     from espalier.load import find, load
+    from espalier.plan import plan
 
-    return load(find(name), (*sets, *overrides))
+    path = find(name)
+    study = load(path, overrides)
+    try:
+        return plan(study)
+    except EspalierError as error:
+        raise type(error)(f"{path}: {error}") from None
 
 
 def open_executor(site: Mapping[str, Any]) -> Executor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from espalier.commands._common import open_study
+from espalier.commands._common import open_plan
 
 if TYPE_CHECKING:
     from espalier.report.facts import StudyFacts
@@ -23,6 +23,9 @@ def table_options(f: click.decorators.FC) -> click.decorators.FC:
         type=click.Path(path_type=Path, dir_okay=False),
         help="Per-item scores (.csv or .parquet: key, item, score); effects are paired by them.",
     )(f)
+    f = click.option(
+        "--set", "sets", multiple=True, metavar="NAME=VALUE", help="Override a field of a study."
+    )(f)
     return click.option(
         "--sources",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -31,7 +34,7 @@ def table_options(f: click.decorators.FC) -> click.decorators.FC:
 
 
 def open_table(
-    name: str, sources: Path | None, items: Path | None, store: Path
+    name: str, sources: Path | None, items: Path | None, store: Path, sets: tuple[str, ...]
 ) -> tuple[Table, StudyFacts | None]:
     """Read a table made anywhere, or collect a study's from the store."""
     from espalier import results
@@ -41,10 +44,9 @@ def open_table(
         return results.read(Path(name), sources=sources, items=items), None
     from espalier.load import find
     from espalier.outputs import facts_of, measured, tabulate
-    from espalier.plan import plan
     from espalier.store import Store
 
-    planned = plan(open_study(name, (), ()))
+    planned = open_plan(name, sets)
     shelf = Store(store)
     text = find(name).read_text(encoding="utf-8")
     rows = measured(planned, shelf)

@@ -21,7 +21,12 @@ from espalier.commands._table import open_table, table_options
     help="Write the findings to this file; - prints them.",
 )
 def analyze(
-    table: str, sources: Path | None, items: Path | None, store: Path, json_file: Path | None
+    table: str,
+    sources: Path | None,
+    items: Path | None,
+    sets: tuple[str, ...],
+    store: Path,
+    json_file: Path | None,
 ) -> None:
     """Say what a results table bears: growth, mixing, strategies, forgetting, and more.
 
@@ -31,7 +36,7 @@ def analyze(
     from espalier import analysis
     from espalier.report.summary import summary
 
-    opened, _ = open_table(table, sources, items, store)
+    opened, _ = open_table(table, sources, items, store, sets)
     findings = analysis.analyze(opened)
     if json_file is not None and str(json_file) == "-":
         click.echo(findings.to_json())

@@ -12,7 +12,7 @@ from espalier.commands._common import (
     json_option,
     minutes,
     number,
-    open_study,
+    open_plan,
     say_json,
     size,
     store_option,
@@ -43,10 +43,9 @@ def plan(
 
     STUDY is a study file, or the name of one that comes with Espalier.
     """
-    from espalier.plan import plan as compile_plan
     from espalier.store import Store
 
-    planned = compile_plan(open_study(study, sets, overrides))
+    planned = open_plan(study, (*sets, *overrides))
     facts = summarise(planned, Store(store), slots)
     if as_json:
         say_json(facts)

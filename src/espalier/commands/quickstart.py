@@ -13,7 +13,7 @@ import click
 from espalier.commands._common import (
     console,
     json_option,
-    open_study,
+    open_plan,
     site_options,
     store_option,
 )
@@ -42,11 +42,10 @@ def quickstart(
     """
     from espalier.commands._run import execute, finish
     from espalier.load import find
-    from espalier.plan import plan
     from espalier.store import Store
 
     begun = time.monotonic()
-    planned = plan(open_study("quickstart", (), ()))
+    planned = open_plan("quickstart")
     shelf = Store(store)
     if not as_json:
         console().print(

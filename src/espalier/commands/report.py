@@ -31,6 +31,7 @@ def report(
     table: str,
     sources: Path | None,
     items: Path | None,
+    sets: tuple[str, ...],
     store: Path,
     out: Path,
     figures: Path | None,
@@ -41,7 +42,7 @@ def report(
     from espalier import analysis
     from espalier.report import report as write_report
 
-    opened, facts = open_table(table, sources, items, store)
+    opened, facts = open_table(table, sources, items, store, sets)
     findings = analysis.analyze(opened)
     write_report(opened, findings, out, study=facts, figures=figures, lang=lang)
     if as_json:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from espalier.commands._common import json_option, open_study, store_option, study_argument
+from espalier.commands._common import json_option, open_plan, store_option, study_argument
 
 
 @click.command()
@@ -30,10 +30,9 @@ def results(
     """
     from espalier import results as tables
     from espalier.outputs import measured
-    from espalier.plan import plan
     from espalier.store import Store
 
-    rows = measured(plan(open_study(study, sets, overrides)), Store(store))
+    rows = measured(open_plan(study, (*sets, *overrides)), Store(store))
     if out:
         tables.write(rows, out)
         click.echo(f"{out}: {len(rows)} rows", err=True)

@@ -10,7 +10,7 @@ import click
 
 from espalier.commands._common import (
     json_option,
-    open_study,
+    open_plan,
     site_options,
     store_option,
     study_argument,
@@ -46,11 +46,10 @@ def run(
     import time
 
     from espalier.load import find
-    from espalier.plan import plan
     from espalier.store import Store
 
     begun = time.monotonic()
-    planned = plan(open_study(study, sets, overrides))
+    planned = open_plan(study, (*sets, *overrides))
     shelf = Store(store)
     outcome = execute(planned, shelf, site, quiet=as_json)
     changes = [f"# --set {change}" for change in (*sets, *overrides)]

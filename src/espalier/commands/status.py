@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from espalier.commands._common import console, json_option, open_study, say_json, study_argument
+from espalier.commands._common import console, json_option, open_plan, say_json, study_argument
 from espalier.commands._common import store_option as store_option_
 
 SHOWN = 8
@@ -24,11 +24,10 @@ def status(
 
     May be asked from another terminal while a run goes on.
     """
-    from espalier.plan import plan
     from espalier.progress import name
     from espalier.store import Store
 
-    planned = plan(open_study(study, sets, overrides))
+    planned = open_plan(study, (*sets, *overrides))
     shelf = Store(store)
     kinds: dict[str, dict[str, int]] = {}
     running, failed = [], []
