@@ -222,6 +222,15 @@ def test_replies_that_answer_nothing_are_refused(
 class TestOnAFinishedStudy:
     """Verbs that look at what was made."""
 
+    def test_a_study_that_needs_overrides_is_analysed_with_them(
+        self, finished: Path, tmp_path: Path, cli: Cli
+    ) -> None:
+        at = (finished / "study.yaml", "--store", finished / "runs")
+        assert cli("analyze", *at, "--set", "seeds=[0]", "--json", "-").status == 0
+        other = cli("report", *at, "--set", "seads=[0]", "--out", tmp_path / "none.html")
+        assert (other.status, "Did you mean 'seeds'?" in other.err) == (2, True)
+        assert not (tmp_path / "none.html").exists()
+
     def test_status_is_complete(self, finished: Path, cli: Cli) -> None:
         at = (finished / "study.yaml", "--store", finished / "runs")
         facts = json.loads(cli("status", *at, "--json").out)
