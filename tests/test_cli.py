@@ -379,3 +379,18 @@ def test_a_run_with_a_failed_step_finishes_the_rest_and_leaves_with_1(
     assert shown.status == 1
     assert "failed: train" in shown.out
     assert "not run" in (Path(facts["outputs"]) / "report.html").read_text().lower()
+
+
+def test_replies_are_graded_for_one_ability_and_never_written_over(
+    tmp_path: Path, cli: Cli
+) -> None:
+    replies = tmp_path / "replies.jsonl"
+    replies.write_text('{"item": "x", "reply": "1"}\n')
+    two = cli(
+        *("score", "--ability", "tunnel:math,tunnel:code", "--replies", replies),
+        *("--out", tmp_path / "graded.jsonl"),
+    )
+    assert (two.status, "one ability at a time" in two.err) == (2, True)
+    same = cli("score", "--ability", "tunnel:math", "--replies", replies, "--out", replies)
+    assert (same.status, "may not be written over" in same.err) == (2, True)
+    assert replies.read_text() == '{"item": "x", "reply": "1"}\n'

@@ -139,3 +139,24 @@ def test_a_score_without_a_number_leaves_its_cell_empty(
     assert part.make(score, Site()) is False
     row = collect(planned, part).set_index("key").loc[score.key]
     assert row["score"] != row["score"] or row["score"] is None
+
+
+def test_what_no_record_tells_is_empty_and_not_zero(
+    planned: Plan, store: Store, tmp_path: Path
+) -> None:
+    shutil.copytree(store.root, tmp_path / "runs")
+    shutil.rmtree(tmp_path / "runs/train")
+    frame = collect(planned, Store(tmp_path / "runs"))
+    tuned = frame[frame["stage"] > 0]
+    assert len(tuned)
+    assert tuned["updates"].isna().all()
+    assert tuned["tokens"].isna().all()
+
+
+def test_a_score_without_its_numbers_is_named(planned: Plan, store: Store, tmp_path: Path) -> None:
+    shutil.copytree(store.root, tmp_path / "runs")
+    torn = Store(tmp_path / "runs")
+    score = planned.measurements[0].score
+    (torn.path(score) / "score.json").unlink()
+    with pytest.raises(DataError, match=r"score\.json is gone or damaged"):
+        collect(planned, torn)

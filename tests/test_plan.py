@@ -253,3 +253,17 @@ def test_a_raised_version_makes_it_anew(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.make(Poem(lines=4), Site())
     assert store.make(changed(VERSION=2)(lines=4), Site())
+
+
+def test_a_design_may_name_multitask_though_the_study_sweeps_other_strategies(
+    tmp_path: Path,
+) -> None:
+    mixed = ALL | {"strategies": ["multitask"]}
+    found = planned(tmp_path, strategies=[DMT], designs=[mixed])
+    assert [cell.strategy for cell in found.cells] == ["multitask"]
+
+
+def test_the_default_length_and_the_same_length_given_are_one_training(tmp_path: Path) -> None:
+    plain = planned(tmp_path, train={"batch_size": 4})
+    given = planned(tmp_path, train={"batch_size": 4, "epochs": 3})
+    assert keys(plain, "train") == keys(given, "train")

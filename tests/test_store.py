@@ -141,7 +141,7 @@ def test_a_beginning_of_several_keys_names_them(store: Store) -> None:
         store.make(step, Site())
     first = sorted(step.key for step in words)
     shared = next(a[0] for a, b in pairwise(first) if a[0] == b[0])
-    with pytest.raises(EspalierError, match=f"'{shared}' begins several keys: "):
+    with pytest.raises(EspalierError, match=rf"'{shared}' begins \d+ keys \("):
         store.find(shared)
 
 

@@ -164,6 +164,8 @@ class Catalog:
             options["root"] = str(self.root)
         if "data" in hints and "data" not in options and self.study.data:
             options["data"] = str(self.root)
+        elif isinstance(options.get("data"), str):  # from the study's own folder, as sources are
+            options["data"] = str(Path(self.study.root, options["data"]))
         try:
             return prepare(use.use, options)
         except EspalierError as error:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from espalier.errors import DataError
 from espalier.plan import Measurement, Plan
 from espalier.steps.evaluate import Exam, Score
 from espalier.steps.train import Pretrained, Train
@@ -22,13 +23,17 @@ if TYPE_CHECKING:
     from espalier.results import Origin
 
 
+Spent = tuple[int | None, int | None]
+"""Updates and supervised tokens; None where no record tells."""
+
+
 def collect(plan: Plan, store: Store) -> pd.DataFrame:
     """Return one row for each finished measurement, and for each design that asked for it."""
     import pandas as pd
 
     from espalier.results import COLUMNS
 
-    spent: dict[str, tuple[int, int]] = {}
+    spent: dict[str, Spent] = {}
     rows = [row for m in plan.measurements for row in _rows(m, plan, store, spent)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -95,7 +100,7 @@ def missing(plan: Plan, store: Store) -> list[tuple[str, str]]:
 
 
 def _rows(
-    m: Measurement, plan: Plan, store: Store, spent: dict[str, tuple[int, int]]
+    m: Measurement, plan: Plan, store: Store, spent: dict[str, Spent]
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of one measurement: one for each design that asks for its cell."""
     if not store.has(m.score):
@@ -127,6 +132,11 @@ def _rows(
 def _measured(use: AbilityUse, exam: Exam, score: Score, store: Store, role: str) -> dict[str, Any]:
     """Return the columns that a score itself fills."""
     result = read_json(store.path(score) / "score.json")
+    if "score" not in result:
+        raise DataError(
+            f"{store.path(score)}: its score.json is gone or damaged; delete the folder and run "
+            "the study again"
+        )
     taken = ("metric", "score", "stderr", "n", "chance", "higher_is_better")
     return {
         "ability": use.name,
@@ -137,19 +147,21 @@ def _measured(use: AbilityUse, exam: Exam, score: Score, store: Store, role: str
     } | {name: result[name] for name in taken}
 
 
-def _spent(
-    checkpoint: Pretrained | Train, store: Store, known: dict[str, tuple[int, int]]
-) -> tuple[int, int]:
-    """Return the optimiser updates and supervised tokens of all stages up to a checkpoint."""
+def _spent(checkpoint: Pretrained | Train, store: Store, known: dict[str, Spent]) -> Spent:
+    """Return the optimiser updates and supervised tokens of all stages up to a checkpoint.
+
+    Unknown where the record of a stage is gone: that is not zero.
+    """
     if isinstance(checkpoint, Pretrained):
         return 0, 0
     if checkpoint.key not in known:
-        before = _spent(checkpoint.start, store, known)
+        updates, tokens = _spent(checkpoint.start, store, known)
         record = read_json(store.path(checkpoint) / "train.json")
-        known[checkpoint.key] = (
-            before[0] + int(record.get("updates", 0)),
-            before[1] + int(record.get("supervised_tokens", 0)),
-        )
+        if updates is None or tokens is None or not {"updates", "supervised_tokens"} <= set(record):
+            known[checkpoint.key] = None, None
+        else:
+            added = int(record["updates"]), int(record["supervised_tokens"])
+            known[checkpoint.key] = updates + added[0], tokens + added[1]
     return known[checkpoint.key]
 
 

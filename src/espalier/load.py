@@ -204,6 +204,9 @@ def _rebase(given: dict[str, Any], folder: Path) -> None:
                 else _from(folder, entry)
                 for entry in given[shelf]
             ]
+    for entry in given.get("abilities") or ():
+        if isinstance(entry, dict) and isinstance(entry.get("data"), str):
+            entry["data"] = _from(folder, entry["data"])
     if isinstance(given.get("data"), str):
         given["data"] = str((folder / given["data"]).resolve())
 

@@ -7,6 +7,7 @@ store --collect--> results.csv, items.parquet, sources.yaml --analyze--> finding
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from espalier import __version__
 from espalier.collect import collect, items, missing, origins
 from espalier.errors import DataError
+from espalier.files import write_whole
 from espalier.plan import Plan
 from espalier.steps.evaluate import Score
 from espalier.steps.train import Train
@@ -54,7 +56,9 @@ def conclude(plan: Plan, store: Store, folder: Path, *, study_text: str) -> Outp
     folder.mkdir(parents=True, exist_ok=True)
     results.write(rows, folder / "results.csv")
     if table.items is not None:
-        table.items.to_parquet(folder / "items.parquet", index=False)
+        aside = folder / f".items.parquet.{os.getpid()}"
+        table.items.to_parquet(aside, index=False)
+        aside.replace(folder / "items.parquet")
     sidecar = [origin.model_dump() for origin in origins(plan)]
     write_whole(folder / "sources.yaml", json.dumps({"sources": sidecar}, indent=2) + "\n")
     findings = analysis.analyze(table)
@@ -179,10 +183,3 @@ def _replies(plan: Plan, store: Store) -> list[Reply]:
             for row in list(kinds.values())[:REPLIES]
         ]
     return found
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    aside = path.with_name(f".{path.name}.partial")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from espalier.catalog import Catalog
+from espalier.errors import SpecError
 from espalier.mixture import Mixture
 from espalier.step import Key, Step
 from espalier.steps.compose import Compose, draw
@@ -66,6 +67,7 @@ def plan(study: Study) -> Plan:
     catalog = Catalog(study)
     exams = catalog.exams
     cells = tuple(study.cells(catalog.count))
+    _check(study, cells)
     build = _Build(study, catalog)
     measurements = (
         *(m for model in _bases(study, cells) for m in build.base(model, exams)),
@@ -80,6 +82,17 @@ def plan(study: Study) -> Plan:
         work=build.work,
         tokens_asked=build.tokens_asked,
     )
+
+
+def _check(study: Study, cells: tuple[Cell, ...]) -> None:
+    """Refuse a study that asks for nothing, or speaks of stages that no cell has."""
+    if not cells:
+        raise SpecError("designs: no cell is left; their `strategies:` and `models:` exclude all")
+    most = max(len(cell.stages) for cell in cells)
+    if len(study.stages) > most:
+        raise SpecError(
+            f"stages: {len(study.stages)} are described, but no cell has more than {most}"
+        )
 
 
 def plan_stage(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -36,6 +37,14 @@ class Recipe(Spec):
     )
     precision: Literal["fp32", "bf16"] = "fp32"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _some_length(cls, given: Any) -> Any:
+        """Train three epochs, as Dong et al. did, unless a length is given."""
+        if isinstance(given, Mapping) and not {"epochs", "updates"} & set(given):
+            return {**given, "epochs": 3.0}
+        return given
+
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if self.epochs is not None and self.updates is not None:
@@ -48,5 +57,4 @@ class Recipe(Spec):
         """Return the number of optimiser updates for a stage of `rows` rows."""
         if self.updates is not None:
             return self.updates
-        epochs = 3.0 if self.epochs is None else self.epochs
-        return max(self.min_updates, round(epochs * rows / self.batch_size), 1)
+        return max(self.min_updates, round((self.epochs or 0) * rows / self.batch_size), 1)

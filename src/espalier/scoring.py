@@ -19,6 +19,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 from espalier.ability import Ability, Grade, Item, Prompt, Reply, Scorer, Use, abilities, scorers
 from espalier.errors import DataError, SpecError, choices
+from espalier.files import write_whole
 from espalier.records import BadRow, records
 
 GradedRow = dict[str, Any]
@@ -102,7 +103,7 @@ class Graded:
             for metric, rows in self.rows.items()
             for row in rows
         )
-        out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        write_whole(out, "".join(f"{line}\n" for line in lines))
 
 
 def score_replies(ability: Ability, replies: Path) -> Graded:

@@ -127,6 +127,17 @@ class Store:
         """Return how far a running step says it is."""
         return read_json(self.partial(step) / PROGRESS)
 
+    def running(self, step: Step) -> bool:
+        """Say whether a process is making `step` right now."""
+        lock = self.root / "locks" / step.key
+        if not lock.exists():
+            return False
+        try:
+            with FileLock(lock, timeout=0):
+                return False
+        except (Timeout, OSError):
+            return True
+
     def records(self) -> Iterator[tuple[Path, dict[str, Any]]]:
         """Yield every finished folder with its record."""
         for record in sorted(self.root.glob(f"*/*/{RECORD}")):
@@ -141,16 +152,30 @@ class Store:
             raise EspalierError(f"'{key}' is no key; keys are hex digits, as `status` shows them")
         found = list(self.root.glob(f"*/{key}*/{RECORD}"))
         found += list(self.root.glob(f"failed/{key}*.json"))
+        found += list(self.root.glob(f"*/.{key}*.partial"))
         if not found:
             keys = [folder.name for folder, _ in self.records()]
             raise EspalierError(
                 f"{self.root}: no step '{key}' among the {len(keys)} there; "
                 f"{choices(key, keys) if len(keys) <= 12 else '`espalier status` lists them'}"
             )
-        if len(found) > 1:
-            names = [path.parent.name if path.name == RECORD else path.stem for path in found]
-            raise EspalierError(f"'{key}' begins several keys: {', '.join(sorted(set(names)))}")
-        return found[0].parent if found[0].name == RECORD else found[0], read_json(found[0])
+        names = sorted({_named(path) for path in found})
+        if len(names) > 1:
+            shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
+            raise EspalierError(f"'{key}' begins {len(names)} keys ({shown}); give more of it")
+        path = found[0]
+        if path.name == RECORD:
+            return path.parent, read_json(path)
+        if path.suffix == ".json":
+            return path, read_json(path)
+        kind = {"kind": path.parent.name}
+        return path, {"key": names[0], "identity": kind, "remarks": {"label": "not finished"}}
+
+
+def _named(path: Path) -> str:
+    """Return the key that a record, a failure or a folder in the making is called by."""
+    name = path.parent.name if path.name == RECORD else path.name
+    return name.strip(".").removesuffix(".partial").removesuffix(".json")
 
 
 def _timed(step: Step, out: Path, at: Any, site: Site) -> dict[str, Any]:

@@ -113,6 +113,8 @@ class Seeds(Spec):
             given = getattr(self, kind)
             if not given or len(set(given)) < len(given) or min(given) < 0:
                 raise ValueError(f"{kind}: give one or more different seeds, 0 or larger")
+        if self.paired and self.training != self.data:
+            raise ValueError("paired seeds are the same for training and data; leave `paired` out")
         return self
 
     @property
@@ -282,7 +284,10 @@ class Study(Spec):
         if len(mixture) == 1:
             yield "multitask", {}, (mixture,)
             return
-        for strategy, options in self._strategy_options:
+        offered = self._strategy_options
+        if "multitask" in use.strategies and all(s.name != "multitask" for s, _ in offered):
+            offered = ((StrategyUse(name="multitask"), {}), *offered)
+        for strategy, options in offered:
             if use.strategies and strategy.name not in use.strategies:
                 continue
             for name, value in options.items():

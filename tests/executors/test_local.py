@@ -62,6 +62,14 @@ def test_workers_are_other_processes_with_their_threads_set() -> None:
         assert executor.submit(who).result()[0] != os.getpid()  # the slot has a new process
 
 
+def test_a_worker_that_dies_between_two_calls_is_replaced() -> None:
+    with Local(workers=1, device="cpu") as executor:
+        first = executor.submit(who).result()[0]
+        os.kill(first, signal.SIGKILL)
+        time.sleep(0.5)
+        assert executor.submit(who).result()[0] != first
+
+
 def test_leaving_ends_what_runs_at_once() -> None:
     begun = time.monotonic()
     with Local(workers=1, device="cpu") as executor:

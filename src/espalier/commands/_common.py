@@ -120,7 +120,11 @@ def console(*, err: bool = False) -> Console:
     """Return where a person reads."""
     from rich.console import Console
 
-    return Console(stderr=err, highlight=False, soft_wrap=False)
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # `espalier ... | head` has read enough, which is no failure
+
+    return Piped(stderr=err, highlight=False, soft_wrap=False)
 
 
 def say_json(value: Any) -> None:
@@ -135,6 +139,11 @@ def minutes(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
+
+
+def seconds(took: float) -> str:
+    """Say a duration that may be very short."""
+    return f"{took:.2g} s" if took < 10 else minutes(took)
 
 
 def size(count: float) -> str:
@@ -153,19 +162,6 @@ def number(count: float) -> str:
             return f"{count:.0f}{unit}" if unit == "" else f"{count:.1f}{unit}"
         count /= 1000
     return f"{count:.1f} E"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    from espalier.errors import MissingError
-
-    aside = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        raise MissingError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def ability_options(f: F) -> F:

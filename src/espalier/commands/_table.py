@@ -39,7 +39,7 @@ def open_table(
     """Read a table made anywhere, or collect a study's from the store."""
     from espalier import results
 
-    is_study = Path(name).suffix in (".yaml", ".yml") or not Path(name).exists()
+    is_study = Path(name).suffix in (".yaml", ".yml") or not Path(name).is_file()
     if Path(name).suffix in TABLES or sources or items or not is_study:
         return results.read(Path(name), sources=sources, items=items), None
     from espalier.load import find

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from espalier.commands._common import console, store_option, write_text
+from espalier.commands._common import console, store_option
 from espalier.commands._table import open_table, table_options
 
 
@@ -34,13 +34,16 @@ def analyze(
     own experiments; or name a study, and its finished measurements are read from the store.
     """
     from espalier import analysis
+    from espalier.files import check_output, write_whole
     from espalier.report.summary import summary
 
+    if json_file is not None and str(json_file) != "-":
+        check_output(json_file, inputs=[Path(table), sources, items])
     opened, _ = open_table(table, sources, items, store, sets)
     findings = analysis.analyze(opened)
     if json_file is not None and str(json_file) == "-":
         click.echo(findings.to_json())
         return
     if json_file is not None:
-        write_text(json_file, findings.to_json() + "\n")
+        write_whole(json_file, findings.to_json() + "\n")
     console().print(summary(opened, findings))

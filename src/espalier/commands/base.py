@@ -9,6 +9,8 @@ import click
 
 from espalier.commands._common import console, json_option, minutes, number, say_json
 
+COUNT = click.IntRange(min=1)
+
 
 @click.command()
 @click.argument(
@@ -16,14 +18,32 @@ from espalier.commands._common import console, json_option, minutes, number, say
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option("--name", default=None, help="What the card calls it; default: the folder's name.")
-@click.option("--width", default=128, show_default=True, help="Hidden size.")
-@click.option("--layers", default=4, show_default=True)
-@click.option("--heads", default=4, show_default=True)
-@click.option("--vocabulary", default=2048, show_default=True, help="Entries of the tokenizer.")
-@click.option("--tokens", default=2_000_000, show_default=True, help="Tokens to pretrain on.")
-@click.option("--window", default=256, show_default=True, help="Tokens in one sequence.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--threads", default=1, show_default=True)
+@click.option("--width", type=COUNT, default=128, show_default=True, help="Hidden size.")
+@click.option("--layers", type=COUNT, default=4, show_default=True)
+@click.option("--heads", type=COUNT, default=4, show_default=True)
+@click.option(
+    "--vocabulary",
+    type=COUNT,
+    default=2048,
+    show_default=True,
+    help="Entries of the tokenizer.",
+)
+@click.option(
+    "--tokens",
+    type=COUNT,
+    default=2_000_000,
+    show_default=True,
+    help="Tokens to pretrain on.",
+)
+@click.option(
+    "--window",
+    type=COUNT,
+    default=256,
+    show_default=True,
+    help="Tokens in one sequence.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--threads", type=COUNT, default=1, show_default=True)
 @click.option("--force", is_flag=True, help="Write over a base that is there already.")
 @json_option
 def base(

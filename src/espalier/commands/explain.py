@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
-from espalier.commands._common import console, json_option, minutes, say_json, store_option
+from espalier.commands._common import console, json_option, say_json, seconds, store_option
 
 
 @click.command()
@@ -70,7 +71,7 @@ def _facts(record: dict[str, Any], folder: Path | None) -> list[tuple[str, str]]
     if "reason" in record:
         facts.append(("failed", escape(record["reason"])))
     if folder and (cost := read_json(folder / COST)):
-        facts.append(("took", f"{minutes(cost.get('wall_seconds', 0))} on {cost.get('device')}"))
+        facts.append(("took", f"{seconds(cost.get('wall_seconds', 0))} on {cost.get('device')}"))
     for name in ("train.json", "score.json"):
         if folder and (found := read_json(folder / name)):
             plain = {k: v for k, v in found.items() if not isinstance(v, list)}
@@ -84,6 +85,10 @@ def _said(value: Any) -> str:
         return ", ".join(f"{k} {_said(v)}" for k, v in value.items() if v is not None)
     if isinstance(value, list):
         return "; ".join(map(_said, value))
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
+        return f"{value[:12]}..."  # a digest; --json has the whole
     return str(value)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from espalier.commands._common import json_option, say_json, write_text
+from espalier.commands._common import json_option, say_json
 
 TEMPLATE = """\
 # yaml-language-server: $schema=./study.schema.json
@@ -56,9 +56,7 @@ train:                  # hyper-parameters of every stage; `stages:` changes the
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "--like", help="Copy a shipped study instead; `espalier init x --like list` names them."
-)
+@click.option("--like", help="Copy a shipped study instead: quickstart, ....")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @json_option
 def init(name: str, like: str | None, force: bool, as_json: bool) -> None:
@@ -66,6 +64,7 @@ def init(name: str, like: str | None, force: bool, as_json: bool) -> None:
     import re
 
     from espalier.errors import SpecError, choices
+    from espalier.files import write_whole
     from espalier.load import shipped
     from espalier.schema import schema
 
@@ -82,8 +81,8 @@ def init(name: str, like: str | None, force: bool, as_json: bool) -> None:
     else:
         source = known[like].read_text(encoding="utf-8")
         text = re.sub(r"(?m)^name: .*$", f"name: {path.stem}", source, count=1)
-    write_text(path, text)
-    write_text(path.parent / "study.schema.json", json.dumps(schema(), indent=2) + "\n")
+    write_whole(path, text)
+    write_whole(path.parent / "study.schema.json", json.dumps(schema(), indent=2) + "\n")
     if as_json:
         say_json({"study": str(path), "schema": str(path.parent / "study.schema.json")})
     else:

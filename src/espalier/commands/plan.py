@@ -97,7 +97,7 @@ def summarise(planned: Plan, store: Store, slots: int | None = None) -> dict[str
         "measured_rates": learnt.known(todo, planned.work),
         "tokens_saved_by_sharing": round(planned.tokens_asked - trained),
         "kinds": kinds,
-        "missing_rows": {
+        "unusable_rows": {
             name: len(rows.bad) for name, (_, rows) in planned.catalog.sources.items() if rows.bad
         },
     }
@@ -152,7 +152,7 @@ def draw(planned: Plan, facts: dict[str, Any], show: int) -> None:
         )
     else:
         out.print("Everything is in the store: nothing to make.")
-    for name, count in facts["missing_rows"].items():
+    for name, count in facts["unusable_rows"].items():
         bad = planned.catalog.sources[name][1].bad
         out.print(
             f"[yellow]source {name}: {count} rows cannot be used[/]; first: {escape(str(bad[0]))}"

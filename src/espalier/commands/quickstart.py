@@ -41,10 +41,12 @@ def quickstart(
     Nothing is canned: the models are trained here and now, and every number is measured.
     """
     from espalier.commands._run import execute, finish
+    from espalier.files import check_output
     from espalier.load import find
     from espalier.store import Store
 
     begun = time.monotonic()
+    check_output(out)
     planned = open_plan("quickstart")
     shelf = Store(store)
     if not as_json:

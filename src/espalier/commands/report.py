@@ -40,8 +40,10 @@ def report(
 ) -> None:
     """Write a report of a results table or a study: one HTML file that needs no network."""
     from espalier import analysis
+    from espalier.files import check_output
     from espalier.report import report as write_report
 
+    check_output(out, inputs=[Path(table), sources, items])
     opened, facts = open_table(table, sources, items, store, sets)
     findings = analysis.analyze(opened)
     write_report(opened, findings, out, study=facts, figures=figures, lang=lang)

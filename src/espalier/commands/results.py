@@ -29,11 +29,13 @@ def results(
     It holds what is measured so far, and nothing that a clock or a machine decides.
     """
     from espalier import results as tables
+    from espalier.files import check_output
     from espalier.outputs import measured
     from espalier.store import Store
 
     rows = measured(open_plan(study, (*sets, *overrides)), Store(store))
     if out:
+        check_output(out)
         tables.write(rows, out)
         click.echo(f"{out}: {len(rows)} rows", err=True)
     elif as_json:

@@ -45,10 +45,13 @@ def run(
     """
     import time
 
+    from espalier.files import check_output
     from espalier.load import find
     from espalier.store import Store
 
     begun = time.monotonic()
+    if out is not None:
+        check_output(out / "report.html")
     planned = open_plan(study, (*sets, *overrides))
     shelf = Store(store)
     outcome = execute(planned, shelf, site, quiet=as_json)

@@ -39,12 +39,17 @@ def score(
 
     Missing replies are unscored and counted, never zero; unknown and double ones are named.
     """
-    from espalier.errors import MissingError
+    from espalier.errors import MissingError, SpecError
+    from espalier.files import check_output
     from espalier.scoring import make_ability, score_replies
 
     if not replies.is_file():
         raise MissingError(f"{replies}: no such file; give JSON lines with `item` and `reply`")
-    ((use, options),) = asked_abilities(ability, data, limit)
+    check_output(out, inputs=[replies])
+    asked = asked_abilities(ability, data, limit)
+    if len(asked) > 1:
+        raise SpecError(f"--ability {ability}: replies are graded for one ability at a time")
+    use, options = asked[0]
     graded = score_replies(make_ability(use.use, options), replies)
     graded.write(out)
     if as_json:

@@ -41,7 +41,8 @@ def status(
             counts["failed"] += 1
             failed.append({"step": name(step), "key": step.key, "why": why})
         elif said := shelf.progress(step):
-            running.append({"step": name(step), "key": step.key} | said)
+            now = "running" if shelf.running(step) else "stopped"
+            running.append({"step": name(step), "key": step.key, "state": now} | said)
     left = sum(counts["left"] for counts in kinds.values())
     if as_json:
         say_json(
@@ -68,7 +69,10 @@ def status(
         loss = f", loss {entry['loss']:.3f}" if entry.get("loss") is not None else ""
         done = entry.get("update", entry.get("done", 0))
         total = entry.get("updates", entry.get("total", "?"))
-        out.print(f"begun: {entry['step']} {entry['key']}: {done} of {total}{loss}", markup=False)
+        out.print(
+            f"{entry['state']}: {entry['step']} {entry['key']}: {done} of {total}{loss}",
+            markup=False,
+        )
     for entry in failed[:SHOWN]:
         out.print(f"failed: {entry['step']} {entry['key']}: {entry['why']}", markup=False)
     if len(failed) > SHOWN:

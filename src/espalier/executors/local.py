@@ -36,6 +36,18 @@ class _Slot:
         self.pool: ProcessPoolExecutor | None = None
 
     def submit(self, call: Callable[[Site], T]) -> Future[T]:
+        self.busy = True
+        answer: Future[T] = Future()
+        try:
+            done = self._open().submit(call, self.site)
+        except BrokenProcessPool:  # it died while nothing ran in it
+            self.pool = None
+            done = self._open().submit(call, self.site)
+        done.add_done_callback(lambda done: self._pass(done, answer))
+        return answer
+
+    def _open(self) -> ProcessPoolExecutor:
+        """Return the slot's pool, with a process of its own."""
         if self.pool is None:
             self.pool = ProcessPoolExecutor(
                 max_workers=1,
@@ -43,10 +55,7 @@ class _Slot:
                 initializer=_begin,
                 initargs=(os.getpid(), self.site.threads, self.gpu),
             )
-        self.busy = True
-        answer: Future[T] = Future()
-        self.pool.submit(call, self.site).add_done_callback(lambda done: self._pass(done, answer))
-        return answer
+        return self.pool
 
     def _pass(self, done: Future[T], answer: Future[T]) -> None:
         self.busy = False
