@@ -4,7 +4,7 @@
     python bench/study_cost.py
 
 The study: three sources of rows made on the spot, four sequential orders that begin alike and DMT
-with four shares, at two seeds, a tiny Llama, one small measurement after the last stage.  Counted
+with four shares, a tiny Llama, one small measurement after the last stage.  Counted
 are the processor seconds (user and system) of every process it took, start-up included, on one
 thread.  One by one, every cell gets a store of its own, so nothing is shared.  The shell loop
 starts one Python process a stage that trains it with TRL's SFTTrainer (gradient checkpointing off)
@@ -46,7 +46,7 @@ strategies:
   - {name: sequential, order: [[math, code, chat], [math, chat, code], [code, math, chat]]}
   - {name: mixed_sequential, general: chat}
   - {name: dmt, general: chat, k: [1/16, 1/8, 1/4, 1/2]}
-seeds: 2
+seeds: 1
 abilities: [{name: chat, use: held_out, source: chat}]
 train: {epochs: 3, batch_size: 16, learning_rate: 1e-3, max_length: 256}
 """
