@@ -93,7 +93,8 @@ class Point(TypedDict):
 
     amount: int
     score: float
-    interval: list[float] | None
+    interval: Interval | None
+    """Ends where the metric does: see `within`."""
     seeds: int
     scores: list[float]
 
@@ -124,6 +125,7 @@ class Finding:
     p_adjusted: float | None = None
     """The same, adjusted for all tests of its family in this table; the line is 0.05.
 
+    It is never below `p`, so that no test passes that would not pass alone.
     Intervals are not adjusted: each holds its own truth 95 times in 100.
     """
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -212,6 +214,29 @@ class Findings:
     def to_json(self) -> str:
         """Return `to_dict` as text: the same findings make the same bytes."""
         return json.dumps(self.to_dict(), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def bounds(low: float, high: float, *, higher_is_better: bool) -> Interval:
+    """Return where scores like these can lie, of which `low` and `high` are the extremes seen.
+
+    Shares lie between 0 and 1, and a loss that is nowhere below 0 cannot be; else nothing is known.
+    """
+    if low < 0:
+        return -math.inf, math.inf
+    if higher_is_better:
+        return (0.0, 1.0) if high <= 1 else (-math.inf, math.inf)
+    return 0.0, math.inf
+
+
+def within(interval: Interval | None, limits: Interval) -> Interval | None:
+    """Return the part of a score's interval that is possible: noise is symmetric, scores are not.
+
+    For showing only; differences, tests and verdicts rest on the whole interval.
+    """
+    if interval is None:
+        return None
+    least, most = limits
+    return min(max(interval[0], least), most), min(max(interval[1], least), most)
 
 
 def decided(finding: Finding, verdict: str, p_adjusted: float | None) -> Finding:

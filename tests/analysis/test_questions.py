@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from espalier.analysis import analyses, analyze
-from espalier.finding import VERDICTS
+from espalier.analysis._draft import Draft, decide, signed
+from espalier.analysis._evidence import Effect
+from espalier.finding import VERDICTS, Finding
 from espalier.results import Origin, tidy
 from simulate import AMOUNTS, KS, Cell, grid, nothing, only_growth, table
 
@@ -85,6 +87,51 @@ def test_harm_by_its_own_data_falls():
         alone(), lambda c, a: 0.8 - 0.04 * np.log2(c.amounts["math"] / 64), abilities=("math",)
     )
     assert only(findings, "growth").verdict == "falls"
+
+
+@pytest.mark.parametrize("loss", [False, True])
+def test_no_point_of_a_curve_has_an_interval_where_its_metric_cannot_be(loss):
+    def rare(cell, ability):
+        return 0.01 if cell.amounts["math"] < 1024 else 0.99
+
+    frame = table(alone(), rare, np.random.default_rng(0), abilities=("math",), items=20)
+    if loss:
+        frame = frame.assign(score=3 * (1 - frame["score"]), metric="nll", higher_is_better=False)
+    growth = only(analyze(tidy(frame)), "growth")
+    lows, highs = zip(*(point["interval"] for point in growth["points"]), strict=True)
+    assert min(lows) == 0.0
+    assert max(highs) == 1.0 if not loss else max(highs) > 3.0
+
+
+def test_no_adjusted_p_is_below_its_own_and_the_line_is_the_verdicts():
+    def many(cell, ability):
+        return crossing(cell, ability) - 0.2 * (cell.strategy == "sequential")
+
+    findings = [f for f in study(grid(), many).findings if f.p_adjusted is not None]
+    assert len(findings) > 20
+    none = {"tied", "keeps", "neither", "resists", "undecided", "does not follow"}
+    for f in findings:
+        assert f.p_adjusted >= f.p
+        if f.kind in ("growth", "mixing", "strategy", "forgetting", "factors", "exchange"):
+            named = f.verdict not in none or (f.kind, f.verdict) == ("factors", "undecided")
+            assert named == (f.p_adjusted <= 0.05)
+
+
+def test_what_alone_would_show_nothing_shows_nothing_beside_many_effects():
+    found = {"kind": "mixing", "ability": "math", "model": "s", "metric": "accuracy"}
+    found |= {"estimate": 1.0, "interval": None, "verdict": "undecided", "rows": ()}
+    effect = Effect(value=1.0, variance=1.0)
+    drafts = [
+        Draft(
+            finding=Finding(**found, p=p),
+            tests={"effect": p},
+            verdict=signed(effect, 1, "helps", "hurts", "tied"),
+        )
+        for p in (*[1e-6] * 9, 0.07)
+    ]
+    *clear, last = decide(drafts)
+    assert {f.verdict for f in clear} == {"helps"}
+    assert (last.verdict, last.p_adjusted) == ("tied", 0.07)
 
 
 def test_one_amount_is_no_growth_and_says_so():

@@ -4,8 +4,9 @@ Each family is adjusted by the two-stage procedure of Benjamini, Krieger and Yek
 most 5 in 100 of its verdicts of an effect are false on average.  Before any is given, the family
 must pass a gate: one test at least must stand at the family's share of the 5 %.  The shares add
 up to one, so that a table without any effect reports none in 95 studies of 100; where much is
-true the threshold comes near that of a single test.  `p_adjusted` is such that 0.05 is always
-the line.
+true the threshold comes near that of a single test, and would pass it: no adjusted p-value is
+below the test's own, so that nothing is called an effect that alone would not be.  `p_adjusted` is
+such that 0.05 is always the line.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ Verdict = Callable[[Mapping[str, float]], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A finding with its tests by name; `verdict` reads their adjusted p-values."""
+    """A finding with its tests by name; `verdict` reads their adjusted p-values.
+
+    Of the test called `effect` or `joint` the finding tells `p` and `p_adjusted`.
+    """
 
     finding: Finding
     family: str = "interference"
@@ -57,16 +61,19 @@ def decide(drafts: Sequence[Draft]) -> Iterator[Finding]:
             corrected = multipletests(values, alpha=ALPHA, method="fdr_tsbky")[1]
             gate = multipletests(values, method="fdr_bh")[1].min() <= ALPHA * share
             for where, value in zip(places, corrected, strict=True):
-                adjusted[where] = min(
-                    1.0, float(value) if gate else max(float(value) / share, CLOSED)
-                )
+                fair = float(value) if gate else max(float(value) / share, CLOSED)
+                adjusted[where] = min(1.0, max(fair, drafts[where[0]].tests[where[1]]))
     for place, draft in enumerate(drafts):
         mine = {name: adjusted[place, name] for name in draft.tests}
         if draft.verdict is None or not mine:
             yield draft.finding
         else:
-            main = mine.get("effect", min(mine.values()))
-            yield decided(draft.finding, draft.verdict(mine), main)
+            yield decided(draft.finding, draft.verdict(mine), _own(mine))
+
+
+def _own(adjusted: Mapping[str, float]) -> float:
+    """Return the adjusted p-value of the finding as a whole, else the least of its parts."""
+    return next((adjusted[n] for n in ("effect", "joint") if n in adjusted), min(adjusted.values()))
 
 
 def signed(effect: Effect, better: int, good: str, bad: str, neither: str) -> Verdict:

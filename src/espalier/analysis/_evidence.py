@@ -32,7 +32,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from espalier.finding import ITEMS_ONLY, SCATTER, SEEDS, UNKNOWN, Interval
+from espalier.finding import ITEMS_ONLY, SCATTER, SEEDS, UNKNOWN, Interval, bounds
 from espalier.results import Origin, Table, together
 
 Floats = NDArray[np.float64]
@@ -340,6 +340,8 @@ class Panel:
     role: str
     higher_is_better: bool
     chance: float | None
+    bounds: Interval
+    """Where its scores can lie."""
     scale: float
     """1 for shares, 100 for percents, else the range that was seen: what is large is so of it."""
     blocks: tuple[Block, ...]
@@ -544,6 +546,7 @@ def _panel(
         role=str(first["role"]),
         higher_is_better=bool(first["higher_is_better"]),
         chance=float(chance.mean()) if len(chance) else None,
+        bounds=bounds(low, high, higher_is_better=bool(first["higher_is_better"])),
         scale=scale,
         blocks=blocks,
         sources=sources,

@@ -85,8 +85,9 @@ def _factors(panel: Panel, block: Block, cells: Sequence[Condition], evidence: E
     tests = {}
     if amount.testable and amount.p is not None and ratio.p is not None:
         tests = {"joint": _joint(amount, ratio, both), "amount": amount.p, "ratio": ratio.p}
+    found = finding("factors", panel, block, amount, evidence, rows=rows, **facts)
     return Draft(
-        finding=finding("factors", panel, block, amount, evidence, rows=rows, **facts),
+        finding=replace(found, p=tests.get("joint", found.p)),
         tests=tests,
         verdict=_verdict,
     )

@@ -26,7 +26,7 @@ from scipy.stats import chi2
 from espalier.analysis._curves import PRICE, Curve, choose, fit, grids, hinges, profile
 from espalier.analysis._draft import ALPHA, Draft, Verdict, finding
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
-from espalier.finding import SCATTER, SEEDS, Interval
+from espalier.finding import SCATTER, SEEDS, Interval, Point, within
 
 Floats = NDArray[np.float64]
 
@@ -111,7 +111,7 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
         "source": series.source,
         "origin": evidence.origins[series.source].origin,
         "design": series.design,
-        "points": _points(block, series, evidence.level),
+        "points": _points(panel, block, series, evidence.level),
         "base": block.mean(block.base) if block.base else None,
         "chance": panel.chance,
         "form": None,
@@ -183,12 +183,12 @@ def _gain(block: Block, series: Series) -> Effect:
     )
 
 
-def _points(block: Block, series: Series, level: float) -> list[dict[str, Any]]:
+def _points(panel: Panel, block: Block, series: Series, level: float) -> list[Point]:
     return [
         {
             "amount": amount,
             "score": block.mean(c),
-            "interval": block.contrast([(c, 1.0)]).interval(level),
+            "interval": within(block.contrast([(c, 1.0)]).interval(level), panel.bounds),
             "seeds": c.seeds,
             "scores": block.scores[c.first : c.last].tolist(),
         }

@@ -136,7 +136,7 @@ def _crossover(
         return Draft(finding=crossing)
     above = total((1 / len(large), e) for e in large)
     return Draft(
-        finding=crossing,
+        finding=replace(crossing, p=above.p),
         tests=tests_of(above),
         verdict=signed(above, panel.better, "helps", "hurts", "tied"),
     )

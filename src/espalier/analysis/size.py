@@ -25,6 +25,7 @@ from espalier.analysis._evidence import (
     Panel,
     total,
 )
+from espalier.finding import within
 
 RESIST = 0.1
 """A gain below this share of the metric's range, over all sizes, is none to speak of."""
@@ -82,7 +83,7 @@ def _size(panel: Panel, blocks: Sequence[Block], evidence: Evidence) -> Iterator
                     "model": block.model,
                     "parameters": block.parameters,
                     "score": level.value,
-                    "interval": level.interval(evidence.level),
+                    "interval": within(level.interval(evidence.level), panel.bounds),
                 }
                 for block, level in zip(blocks, levels, strict=True)
             ],
