@@ -90,6 +90,23 @@ def test_a_loss_has_no_chance_level():
     assert point.measure.chance is None
 
 
+def test_no_interval_reaches_where_the_metric_cannot():
+    low, high = points(
+        *(
+            row(score=s, amounts=f'{{"math": {n}}}', seed=i, stderr=0.01)
+            for n, pair in ((64, (0.0, 0.2)), (256, (0.8, 1.0)))
+            for i, s in enumerate(pair)
+        )
+    )
+    assert (low.low, high.high) == (0.0, 1.0)
+    loss = {"metric": "nll", "higher_is_better": False, "n": None}
+    (loss,) = points(row(score=0.1, stderr=0.2, **loss))
+    assert loss.low == 0.0
+    assert loss.high == pytest.approx(0.492, abs=1e-3)
+    (judge,) = points(row(score=1.1, stderr=1.0, metric="judge", n=None))
+    assert judge.low < 0
+
+
 def test_models_are_ordered_by_size_only_where_sizes_are_known():
     sized = [row(model="big", parameters=9e9), row(model="small", parameters=1e9)]
     assert view(tidy(pd.DataFrame(sized))).models == ("small", "big")

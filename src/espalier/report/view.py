@@ -7,6 +7,7 @@ findings).  Item noise: Wilson's interval for shares, 1.96 standard errors other
 the standard deviation between seeds, pooled over the cells of one model and metric, with
 Student's t at the pooled degrees of freedom.  Every seed meets the same items, so item noise does
 not shrink with seeds; the two half-widths are added in quadrature, which errs on the wide side.
+No interval reaches where the metric cannot: shares end at 0 and 1, losses at 0.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 
+from espalier.finding import Interval, bounds, within
 from espalier.results import Table
 
 _Z = 1.959964
@@ -38,6 +40,8 @@ class Measure:
     share: bool = field(compare=False)
     """Scores are shares of 1, and are shown as percentages."""
     chance: float | None = field(compare=False)
+    bounds: Interval = field(compare=False)
+    """Where scores can lie; no interval reaches beyond."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +170,8 @@ def _measures(frame: pd.DataFrame) -> dict[tuple[str, ...], Measure]:
         name = tuple(str(rows[part].iloc[0]) for part in _MEASURE)
         higher = bool(rows["higher_is_better"].iloc[0])
         chance = rows["chance"].dropna()
+        low, high = float(rows["score"].min()), float(rows["score"].max())
+        limits = bounds(low, high, higher_is_better=higher)
         found[name] = Measure(
             ability=name[0],
             suite=name[1],
@@ -173,8 +179,9 @@ def _measures(frame: pd.DataFrame) -> dict[tuple[str, ...], Measure]:
             protocol=name[3],
             role=str(rows["role"].iloc[0]),
             higher=higher,
-            share=higher and bool(rows["score"].between(0, 1).all()),
+            share=limits == (0.0, 1.0),
             chance=float(chance.mean()) if higher and len(chance) else None,
+            bounds=limits,
         )
     return found
 
@@ -233,9 +240,8 @@ def _point(
     below, above = _item_noise(score, n, row["stderr"], share=measure.share)
     between = noise[0] * noise[1] / math.sqrt(row["seeds"]) if noise and row["stage"] else 0.0
     parts = [name for name, width in (("items", below + above), ("seeds", between)) if width]
-    low, high = score - math.hypot(below, between), score + math.hypot(above, between)
-    if measure.share:
-        low, high = max(0.0, low), min(1.0, high)
+    whole = score - math.hypot(below, between), score + math.hypot(above, between)
+    low, high = (parts and within(whole, measure.bounds)) or (None, None)
     return Point(
         measure=measure,
         model=row["model"],
@@ -246,8 +252,8 @@ def _point(
         stages=int(row["stages"]),
         amounts=json.loads(row["amounts"]),
         score=score,
-        low=low if parts else None,
-        high=high if parts else None,
+        low=low,
+        high=high,
         basis=" and ".join(parts),
         n=n,
         seeds=int(row["seeds"]),
