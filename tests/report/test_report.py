@@ -14,7 +14,9 @@ import pytest
 from espalier.errors import SpecError
 from espalier.finding import VERDICTS
 from espalier.report import StudyFacts, report
+from espalier.report.page import _counts
 from espalier.report.tables import tone
+from espalier.report.view import view
 from espalier.report.words import ENGLISH, LANGUAGES, Words
 from espalier.results import tidy
 
@@ -125,6 +127,18 @@ def test_claims_failures_costs_and_provenance_are_on_the_page(made):
         "0000000000000008",
     ):
         assert text in html
+
+
+def test_a_trained_cell_is_counted_once_for_each_seed():
+    words, facts = Words(), StudyFacts()
+    one, three = (dict(_counts(view(fake.table(seeds=n)), facts, words)) for n in (1, 3))
+    assert int(three["trained cells"]) == 3 * int(one["trained cells"])
+
+
+def test_the_untuned_level_is_named_in_the_legend_and_over_no_dot(made):
+    growth = own(made[0]).split('<section id="growth"')[1].split("</section>")[0]
+    assert re.search(r'<i class="dotted"[^>]*></i>untuned', growth)
+    assert all('"_text": "untuned"' not in json.dumps(chart) for chart in charts(made[0]))
 
 
 def test_the_figures_stand_alone(made):

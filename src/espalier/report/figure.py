@@ -69,6 +69,10 @@ SERIF = "'Iowan Old Style', 'Palatino Linotype', Palatino, 'URW Palladio L', P05
 SANS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Inter, Roboto, 'Noto Sans', sans-serif"
 
 
+DASHES: Mapping[str, list[int]] = {"line": [1, 0], "dashed": [5, 3], "dotted": [2, 3]}
+"""How a legend draws its lines."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Key:
     """One entry of a legend."""
@@ -77,7 +81,7 @@ class Key:
     colour: str
     """The name of a colour, as in `LIGHT`."""
     shape: str = "line"
-    """`line`, `dashed`, `dot`, `ring`, `rule` or `band`."""
+    """`line`, `dashed`, `dotted`, `dot`, `ring`, `rule` or `band`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,12 +179,12 @@ def _legend(keys: Sequence[Key]) -> dict[str, Any]:
     values: list[dict[str, Any]] = []
     x = 2.0
     for key in keys:
-        mark = "line" if key.shape in ("line", "dashed") else "dot"
+        dash = DASHES.get(key.shape)
+        mark = "line" if dash else "dot"
         ink, paper = LIGHT[key.colour], LIGHT["card"]
         fill = paper if key.shape == "ring" else ink
-        dash = [5, 3] if key.shape == "dashed" else [1, 0]
         values.append({"x": x, "mark": mark, "ink": ink, "fill": fill, "label": key.label})
-        values[-1] |= {"middle": x + 8, "end": x + 16, "text": x + 24, "dash": dash}
+        values[-1] |= {"middle": x + 8, "end": x + 16, "text": x + 24, "dash": dash or [1, 0]}
         x += 48 + 6.4 * len(key.label)
 
     def at(field: str) -> dict[str, Any]:

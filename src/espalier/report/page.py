@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -388,15 +388,16 @@ def _grid(columns: tuple[str, ...], rows: Sequence[Sequence[str]]) -> Grid:
 
 
 def _counts(view: View, facts: StudyFacts, words: Words) -> list[tuple[str, str]]:
-    """Return the few numbers that say how large the study was."""
+    """Return the few numbers that say how large the study was; each seed is a cell, as planned."""
     tuned = [p for p in view.points if p.stage]
-    cells = {
-        (p.model, p.strategy, p.k, tuple(p.amounts.items()), p.measure.protocol) for p in tuned
-    }
+    runs: dict[Any, int] = defaultdict(int)
+    for p in tuned:
+        setting = (p.model, p.strategy, p.k, tuple(p.amounts.items()), p.measure.protocol)
+        runs[setting] = max(runs[setting], p.seeds)
     counts = [
         ("models", len(view.models)),
         ("abilities", len({m.ability for m in view.measures})),
-        ("cells", len(cells)),
+        ("cells", sum(runs.values())),
         ("seeds", view.seeds),
         ("measurements", sum(p.seeds for p in view.points)),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import altair as alt
 
@@ -146,18 +146,18 @@ def rule(
     dash: Sequence[int] = (2, 3),
     tone: str = "soft",
     text: str = "",
-    side: Literal["left", "right"] = "right",
 ) -> Layers:
-    """Draw a level across the panel, with a word on it at one `side`."""
+    """Draw a level across the panel, with a word on it at its right end."""
     base = few(_level=value, _text=text)
     line = base.mark_rule(strokeDash=list(dash), color=colour(tone), strokeWidth=1, aria=False)
     layers: Layers = [line.encode(y=alt.Y("_level:Q"))]
     if text:
         word = base.mark_text(
-            align=side, baseline="bottom", dy=-3, fontSize=11, color=colour(tone), aria=False
+            align="right", baseline="bottom", dy=-3, fontSize=11, color=colour(tone), aria=False
         )
-        place = alt.value("width" if side == "right" else 0)
-        layers.append(word.encode(x=place, y=alt.Y("_level:Q"), text=alt.Text("_text:N")))
+        layers.append(
+            word.encode(x=alt.value("width"), y=alt.Y("_level:Q"), text=alt.Text("_text:N"))
+        )
     return layers
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import altair as alt
 
+from espalier.finding import within
 from espalier.report.charts import _grammar as g
 from espalier.report.figure import Figure, Key, Panel
 from espalier.report.lookup import is_of, title
@@ -25,6 +26,7 @@ def growth(view: View, findings: Sequence[Finding], words: Words) -> Figure | No
     panels: list[Panel] = []
     records: list[g.Record] = []
     designs: set[Design] = set()
+    measures: set[Measure] = set()
     for measure in view.measures:
         by_source = _points(view, measure) if measure.role == "in" else {}
         for source, points in by_source.items():
@@ -36,8 +38,11 @@ def growth(view: View, findings: Sequence[Finding], words: Words) -> Figure | No
             panel, shown = _panel(view, name, points, own, words)
             panels.append(panel)
             records += shown
+            measures.add(measure)
             designs |= {design(p) for p in points}
     legend = _legend(view, designs, words)
+    if panels and any(view.base(m, model) for m in measures for model in view.models):
+        legend += (Key(label=words("untuned"), colour="soft", shape="dotted"),)
     return g.figure("growth", words("growth.caption"), panels, records, legend)
 
 
@@ -111,12 +116,11 @@ def _panel(
         drawn = [_record(view, name, point, found, label, words) for point in mine]
         records += drawn
         curve += _curve(found, drawn, banded=len(view.models) == 1 or line[1] == "single")
-    if measure.share:
-        records, curve = [_within(r) for r in records], [_within(r) for r in curve]
+    curve = [_within(record, measure) for record in curve]
     layers = [
         *_drawn(records, curve, measure, dict(lines.values()), words),
         *(g.rule(measure.chance, text=words("chance")) if measure.chance else ()),
-        *_untuned(view, measure, words),
+        *_untuned(view, measure),
         *_plateaus(view, own, words),
     ]
     said = words.join(
@@ -207,20 +211,21 @@ def _curve(found: Finding | None, records: Sequence[g.Record], *, banded: bool) 
     ]
 
 
-def _within(record: g.Record) -> g.Record:
-    """Draw no share below 0 or above 1, even where a symmetric interval would reach there."""
-    ends = {name: record[name] for name in ("_low", "_high") if record[name] is not None}
-    return record | {name: min(max(end, 0.0), 1.0) for name, end in ends.items()}
+def _within(record: g.Record, measure: Measure) -> g.Record:
+    """Draw no band where the metric cannot be, even where noise about the curve reaches there."""
+    if record["_low"] is None or record["_high"] is None:
+        return record
+    low, high = within((record["_low"], record["_high"]), measure.bounds) or (None, None)
+    return record | {"_low": low, "_high": high}
 
 
-def _untuned(view: View, measure: Measure, words: Words) -> g.Layers:
-    """Draw where the models stood before any tuning."""
+def _untuned(view: View, measure: Measure) -> g.Layers:
+    """Draw where the models stood before any tuning; named in the legend, clear of the dots."""
     layers: g.Layers = []
     tones, several = g.model_colours(view), len(view.models) > 1
     for model in view.models:
         if base := view.base(measure, model):
-            text = "" if several and model != view.models[-1] else words("untuned")
-            layers += g.rule(base.score, (1, 3), tones[model] if several else "soft", text, "left")
+            layers += g.rule(base.score, (1, 3), tones[model] if several else "soft")
     return layers
 
 
