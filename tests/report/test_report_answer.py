@@ -2,8 +2,10 @@ import io
 
 import made_up as fake
 import pandas as pd
+import pytest
 from rich.console import Console
 
+from espalier.analysis import analyze
 from espalier.report import summary
 from espalier.report.answer import answer, certainty
 from espalier.report.numbers import Unit, plain
@@ -120,17 +122,56 @@ def test_the_summary_fits_a_screen():
         findings = fake.findings(models)
         Console(file=text, width=80).print(summary(fake.table(models), findings))
         lines = text.getvalue().splitlines()
-        assert len(lines) <= 32
+        assert len(lines) <= 33
         assert all(len(line) <= 80 for line in lines)
         for word in ("grows", "helps", "hurts", "better", "forgets", "keeps"):
             assert any(word in line for line in lines)
 
 
-def test_a_summary_of_no_findings_is_empty():
-    row = {"model": "m", "strategy": "s", "ability": "a", "amounts": '{"a": 1}', "score": 0.5}
+def printed(table, findings):
     text = io.StringIO()
-    Console(file=text, width=80).print(summary(tidy(pd.DataFrame([row])), {"findings": []}))
-    assert text.getvalue().strip() == ""
+    Console(file=text, width=80).print(summary(table, findings))
+    return text.getvalue().strip()
+
+
+@pytest.mark.parametrize(
+    ("amounts", "score", "why"),
+    [
+        ('{"a": 1}', None, "no test row has a score; left out: rows without a score (unscored)"),
+        ("{}", 0.5, "only untuned models have a score"),
+    ],
+)
+def test_a_summary_without_a_finding_says_why_in_one_line(amounts, score, why):
+    row = {"model": "m", "strategy": "multitask", "ability": "a", "metric": "accuracy"}
+    table = tidy(pd.DataFrame([row | {"amounts": amounts, "score": score}]))
+    assert printed(table, analyze(table)) == f"no finding: {why}"
+
+
+def test_nothing_to_compare_is_said_too():
+    row = {"model": "m", "strategy": "s", "ability": "a", "amounts": '{"a": 1}', "score": 0.5}
+    table = tidy(pd.DataFrame([row]))
+    assert printed(table, {"findings": []}) == "no finding: nothing here can be compared"
+
+
+def test_a_larger_model_that_was_only_measured_untuned_hides_no_finding():
+    one = {"strategy": "multitask", "ability": "a", "metric": "accuracy", "n": 100}
+    rows = [
+        one | {"model": "s", "parameters": 1e6, "amounts": f'{{"a": {n}}}', "score": n / 100}
+        for n in (16, 64)
+    ]
+    rows.append(one | {"model": "l", "parameters": 9e6, "amounts": "{}", "score": 0.5})
+    table = tidy(pd.DataFrame(rows))
+    assert "Gain per doubling of own data (s)" in printed(table, analyze(table))
+
+
+@pytest.mark.parametrize(("interval", "said"), [([0.01, 0.2], 1), ([-0.01, 0.2], 0)])
+def test_a_tie_whose_interval_leaves_out_zero_is_explained_once(interval, said):
+    tied = [
+        f | {"verdict": "tied", "p_adjusted": 0.2, "estimate": 0.1, "interval": interval}
+        for f in only("mixing", of="difference")
+    ]
+    text = printed(fake.table(seeds=1), {"findings": tied})
+    assert text.count(WORDS("summary.adjusted")) == said
 
 
 def test_numbers_are_written_for_readers():

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from espalier.report.tables import Row
+    from espalier.report.view import View
     from espalier.report.words import Words
 
+KINDS = ("growth", "mixing", "strategy", "forgetting")
+LINE = 0.05
+"""Where an adjusted p-value shows an effect."""
 MOST = 6
 """Lines of one kind; with four kinds the summary stays within a screen."""
 WIDTHS = (35, 31, 10)
@@ -24,7 +28,10 @@ STYLES: Mapping[str, str] = {"good": "green", "bad": "red", "open": "yellow", "e
 def summary(
     table: Table, findings: Findings | Mapping[str, Any], lang: str = "en"
 ) -> RenderableType:
-    """Return what the largest model shows, with intervals and verdicts, in at most 32 lines."""
+    """Return what the largest model shows, with intervals and verdicts, in at most 33 lines.
+
+    Where they show nothing, one line says why.
+    """
     from rich.console import Group
     from rich.table import Table as Lines
     from rich.text import Text
@@ -36,9 +43,11 @@ def summary(
 
     words, seen = Words(lang), view(table)
     told = aloud(findings.to_dict() if isinstance(findings, Findings) else findings)
-    about = f" ({seen.models[-1]})" if len(seen.models) > 1 else ""
+    model = _lead(seen.models, told["findings"])
+    about = f" ({model})" if len(seen.models) > 1 else ""
     parts: list[RenderableType] = []
-    for kind, own in _chosen(told["findings"], seen.models[-1]):
+    narrow = False
+    for kind, own in _chosen(told["findings"], model):
         parts.append(Text(words(f"summary.{kind}") + about, style="bold"))
         lines = Lines(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
         for width in WIDTHS:
@@ -47,13 +56,40 @@ def summary(
             size = unit(finding, seen, words).difference(finding["estimate"])
             if row.interval != "–":
                 size += f" ({row.interval})"
+            narrow |= _seems_clear(finding)
             verdict = Text(row.verdict, style=STYLES.get(row.tone, ""))
             lines.add_row(Text(f"  {_short(finding, row, words)}"), Text(size), verdict)
         parts.append(lines)
         if len(own) > MOST:
             more = words("summary.more", n=len(own) - MOST)
             parts.append(Text(f"  {more}", style="dim"))
-    return Group(*parts)
+    if narrow:
+        parts.append(Text(words("summary.adjusted"), style="dim"))
+    return Group(*parts) if parts else Text(_none(seen, told, words))
+
+
+def _lead(models: Sequence[str], findings: Sequence[Mapping[str, Any]]) -> str:
+    """Return the largest model that was asked about, as one may be there untuned only."""
+    asked = {f["model"] for f in findings if f["kind"] in KINDS}
+    return next((model for model in reversed(models) if model in asked), "")
+
+
+def _seems_clear(finding: Mapping[str, Any]) -> bool:
+    """Say whether the interval leaves out 0 though the verdict, which counts tests, does not."""
+    p, interval = finding.get("p_adjusted"), finding["interval"]
+    return bool(p is not None and p > LINE and interval and interval[0] * interval[1] > 0)
+
+
+def _none(seen: View, told: Mapping[str, Any], words: Words) -> str:
+    """Say in one line why there is nothing to show."""
+    if not seen.points:
+        reason = "unscored"
+    else:
+        reason = "other" if any(point.stage for point in seen.points) else "untuned"
+    why = [words(f"summary.none.{reason}")]
+    if left := [f"{entry['what']} ({entry['why']})" for entry in told.get("left_out", ())]:
+        why.append(words("summary.none.left_out", parts=words("list.comma").join(left)))
+    return words("summary.none", why=words.join(why))
 
 
 def _short(finding: Mapping[str, Any], row: Row, words: Words) -> str:
@@ -74,7 +110,7 @@ def _chosen(
 ) -> list[tuple[str, list[Mapping[str, Any]]]]:
     """Return the four kinds a reader wants first: of one model, the clear effects first."""
     chosen: list[tuple[str, list[Mapping[str, Any]]]] = []
-    for kind in ("growth", "mixing", "strategy", "forgetting"):
+    for kind in KINDS:
         own = [f for f in findings if f["kind"] == kind and f["model"] == model]
         if kind == "growth":
             own = [f for f in own if f.get("design") != "together"] or own

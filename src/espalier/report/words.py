@@ -116,7 +116,7 @@ ENGLISH: Mapping[str, str] = {
     "growth.alt.none": "no growth finding",
     "growth.absent": "No ability was trained with several amounts of its own data.",
     "size.title": "Does a larger model do better with the same data?",
-    "size.caption": "Mean score over the cells that every model has, with 95% intervals.",
+    "size.caption": "Mean score over the settings that every model has, with 95% intervals.",
     "size.absent": "Only one model size was measured.",
     "mixing.title": "Does the others’ data help or hurt?",
     "mixing.caption": (
@@ -155,7 +155,8 @@ ENGLISH: Mapping[str, str] = {
     "exchange.absent": "No ability was trained from both human and synthetic rows.",
     "ood.title": "Do abilities nobody trained follow?",
     "ood.caption": (
-        "Each dot is a cell: what it gained on the trained abilities, and on the one it never saw."
+        "Each dot is a setting, averaged over its seeds: what it gained on the trained abilities, "
+        "and on the one it never saw."
     ),
     "ood.absent": "No out-of-domain ability was measured.",
     "sensitivity.title": "What predicts how fast an ability grows?",
@@ -194,10 +195,10 @@ ENGLISH: Mapping[str, str] = {
     "provenance.intervals": (
         "Whiskers come from the findings where these give them. Else they are ours, for drawing: "
         "item noise by Wilson’s interval for shares, by 1.96 standard errors for other metrics; "
-        "seed noise from the deviation between seeds, pooled over the cells of a model and "
+        "seed noise from the deviation between seeds, pooled over the settings of a model and "
         "metric, with Student’s t. All seeds meet the same items, so item noise does not shrink "
         "with seeds; the two are added in quadrature. Overlapping whiskers do not show that two "
-        "scores are equal, because cells are compared in pairs; the findings do that."
+        "scores are equal, because settings are compared in pairs; the findings do that."
     ),
     "provenance.sources": "abilities trained",
     "provenance.findings": "All findings",
@@ -304,6 +305,12 @@ ENGLISH: Mapping[str, str] = {
     "summary.strategy": "Strategies overall",
     "summary.forgetting": "Forgetting",
     "summary.more": "… and {n} more",
+    "summary.adjusted": "Verdicts allow for the number of tests, intervals do not.",
+    "summary.none": "no finding: {why}",
+    "summary.none.unscored": "no test row has a score",
+    "summary.none.untuned": "only untuned models have a score",
+    "summary.none.other": "nothing here can be compared",
+    "summary.none.left_out": "left out: {parts}",
 }
 LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
 

@@ -103,7 +103,7 @@ CHINESE: Mapping[str, str] = {
     "growth.alt.none": "没有增长方面的结论",
     "growth.absent": "没有哪种能力用多种数量的自身数据训练过。",
     "size.title": "数据相同时，更大的模型是否更好？",
-    "size.caption": "所有模型共有的实验单元上的平均得分，附 95% 区间。",
+    "size.caption": "所有模型共有的设置上的平均得分，附 95% 区间。",
     "size.absent": "只测量了一种模型规模。",
     "mixing.title": "其他数据是有益还是有害？",
     "mixing.caption": (
@@ -131,7 +131,7 @@ CHINESE: Mapping[str, str] = {
     "exchange.even": "一比一",
     "exchange.absent": "没有哪种能力同时用人工与合成数据训练过。",
     "ood.title": "无人训练的能力是否跟随？",
-    "ood.caption": "每个圆点是一个单元：它在已训练能力上的增益，与在未见能力上的增益。",
+    "ood.caption": "每个圆点是一个设置（种子取平均）：已训练能力上的增益，与未见能力上的增益。",
     "ood.absent": "没有测量领域外能力。",
     "sensitivity.title": "什么能预测能力增长的快慢？",
     "sensitivity.absent": "能力太少，无从检验。",
@@ -166,10 +166,10 @@ CHINESE: Mapping[str, str] = {
     "provenance.method": "圆点的区间如何得出",
     "provenance.intervals": (
         "结论给出区间时，竖线采用之；否则由我们计算，仅供绘图：题目噪声对比例用 Wilson 区间，"
-        "对其他指标用 1.96 倍标准误；种子噪声取种子间的偏差，在同一模型与指标的单元间合并，"
+        "对其他指标用 1.96 倍标准误；种子噪声取种子间的偏差，在同一模型与指标的设置间合并，"
         "用 Student t 分位数。所有种子面对相同的题目，因此题目噪声不随种子数缩小；"
         "两者按平方和合并。"
-        "区间重叠并不说明两个得分相等，因为单元是成对比较的；请看结论。"
+        "区间重叠并不说明两个得分相等，因为设置是成对比较的；请看结论。"
     ),
     "provenance.sources": "所训练的能力",
     "provenance.findings": "全部结论",
@@ -269,4 +269,10 @@ CHINESE: Mapping[str, str] = {
     "summary.strategy": "策略总体",
     "summary.forgetting": "遗忘",
     "summary.more": "……另有 {n} 项",
+    "summary.adjusted": "判定已考虑检验的数目，区间则没有。",
+    "summary.none": "没有结论：{why}",
+    "summary.none.unscored": "没有一行测试结果有得分",
+    "summary.none.untuned": "只有未调优的模型有得分",
+    "summary.none.other": "此处没有可比较的内容",
+    "summary.none.left_out": "未使用：{parts}",
 }
