@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from espalier.files import write_whole
 from espalier.finding import Findings, aloud
 from espalier.report.facts import Cost, Reply, StudyFacts
 from espalier.report.summary import summary
@@ -62,10 +63,7 @@ def report(
         if figure := chart(seen, told["findings"], words):
             drawn[name] = figure
     text = page(seen, told, drawn, study or StudyFacts(), words, version=version("espalier"))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.partial")
-    aside.write_text(text, encoding="utf-8", newline="\n")
-    aside.replace(out)
+    write_whole(out, text)
     if figures:
         for figure in drawn.values():
             write(figure, figures)
