@@ -127,3 +127,7 @@ def test_a_file_without_readable_text_is_refused(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"none\.txt: there is no such file"):
         read_texts([tmp_path / "none.txt"])
+
+
+def test_its_config_names_the_class_that_other_tools_load_it_by(base: Path) -> None:
+    assert json.loads((base / "config.json").read_text())["architectures"] == ["LlamaForCausalLM"]

@@ -275,6 +275,7 @@ def _save(model: LlamaForCausalLM, tokenizer: Tokenizer, out: Path) -> None:
     from transformers import PreTrainedTokenizerFast
 
     model.config.use_cache = True
+    model.config.architectures = [type(model).__name__]  # other tools look for the class here
     model.generation_config.use_cache = True
     model.config.save_pretrained(out)
     model.generation_config.save_pretrained(out)
