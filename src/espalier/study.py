@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
@@ -48,6 +48,17 @@ class Model(Spec):
     revision: str | None = Field(None, description="of a hub id: a commit, tag or branch")
 
 
+def _on(shelf: Mapping[str, Any], noun: str) -> AfterValidator:
+    """Let only the names of a shelf through."""
+
+    def check(name: str) -> str:
+        if name not in shelf:
+            raise ValueError(f"no {noun} '{name}'; {choices(name, shelf)}")
+        return name
+
+    return AfterValidator(check)
+
+
 class Named(Spec):
     """A shelf's item by name with its options, as `{name: dmt, general: chat, k: [1/16, 1/4]}`."""
 
@@ -63,41 +74,25 @@ class Named(Spec):
 class DesignUse(Named):
     """A design with its amounts, and the strategies its mixtures are trained by."""
 
+    name: Annotated[str, _on(designs, "design")]
     strategies: tuple[str, ...] = Field((), description="names; default: all of the study's")
     models: tuple[str, ...] = Field((), description="names; default: all of the study's")
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in designs:
-            raise ValueError(f"no design '{name}'; {choices(name, designs)}")
-        return name
 
 
 class StrategyUse(Named):
     """A strategy with its options; a list of values is a sweep."""
 
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in strategies:
-            raise ValueError(f"no strategy '{name}'; {choices(name, strategies)}")
-        return name
+    name: Annotated[str, _on(strategies, "strategy")]
 
 
 class AbilityUse(Named):
     """What is measured: an ability from the shelf under a name of the user's choice."""
 
     name: Name
-    use: str = Field(description="the shelf's name; `tunnel:math` means {use: tunnel, task: math}")
+    use: Annotated[str, _on(abilities, "ability")] = Field(
+        description="the shelf's name; `tunnel:math` means {use: tunnel, task: math}"
+    )
     role: Literal["in", "out"] | None = Field(None, description="in- or out-of-domain")
-
-    @field_validator("use")
-    @classmethod
-    def _known(cls, use: str) -> str:
-        if use not in abilities:
-            raise ValueError(f"no ability '{use}'; {choices(use, abilities)}")
-        return use
 
 
 class Seeds(Spec):
