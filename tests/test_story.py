@@ -97,7 +97,11 @@ def test_an_interrupted_run_says_so_and_goes_on(base: Path, tmp_path: Path) -> N
         designs=[{"name": "single", "rows": 8, "of": "math"}],
         train={**mini.BASE["train"], "updates": 100_000},
     )
-    code = "from espalier.cli import main; main()"
+    # In the background a suite hands on a SIGINT that is ignored; a shell in front does not.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from espalier.cli import main; main()"
+    )
     line = ("run", file, "--store", tmp_path / "runs", "--workers", "1")
     running = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, line)],
@@ -109,7 +113,7 @@ def test_an_interrupted_run_says_so_and_goes_on(base: Path, tmp_path: Path) -> N
         assert running.poll() is None, running.communicate()
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate()
+    out, err = running.communicate(timeout=120)
     assert running.returncode == 130
     assert err.endswith("interrupted; the same command goes on from here\n")
     assert "Traceback" not in out + err
