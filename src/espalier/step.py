@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from fractions import Fraction
@@ -58,19 +59,19 @@ class Site:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(ABC):
     """Base of the steps.  A subclass adds fields (what to make) and `run` (how)."""
 
     VERSION: ClassVar[int] = 1
     """Raise it when `run` starts to make something else from the same fields."""
 
+    @abstractmethod
     def run(self, out: Path, at: Locate, site: Site) -> None:
         """Make this step's output in the folder `out`; parents lie at `at(parent)`.
 
         `out` may hold what an earlier, killed attempt left there; a step that cannot go on from
         it begins anew.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say how it runs")
 
     @property
     def kind(self) -> str:
@@ -113,7 +114,7 @@ class Step:
 
 
 def _identity(step: Step) -> tuple[Field[Any], ...]:
-    return _declared(type(step))  # type: ignore[arg-type]  # classes are hashable
+    return _declared(type(step))  # classes are hashable
 
 
 @cache

@@ -141,6 +141,21 @@ def paint(series: Mapping[str, str]) -> alt.Color:
     )
 
 
+def joined(x: alt.X, y: alt.Y, tone: alt.Color, tip: list[Any], *, size: int) -> Layers:
+    """Return dots of area `size` joined by lines, with their intervals, and easy to point at."""
+    dots = named(DOTS)
+    return [
+        dots.mark_line(aria=False).encode(x=x, y=y, color=tone),
+        dots.mark_rule(strokeWidth=1.5, aria=False).encode(
+            x=x, y="_low:Q", y2="_high:Q", color=tone
+        ),
+        dots.mark_point(filled=True, size=size, opacity=1).encode(
+            x=x, y=y, color=tone, tooltip=tip
+        ),
+        dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(x=x, y=y, tooltip=tip),
+    ]
+
+
 def rule(
     value: float,
     dash: Sequence[int] = (2, 3),

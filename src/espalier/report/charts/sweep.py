@@ -52,15 +52,7 @@ def _panel(
         g.paint({m: tones[m] for m in view.models}),
         g.tooltip(records[0]),
     )
-    dots = g.named(g.DOTS)
-    layers: g.Layers = [
-        dots.mark_line(aria=False).encode(x=x, y=y, color=tone),
-        dots.mark_rule(strokeWidth=1.5, aria=False).encode(
-            x=x, y="_low:Q", y2="_high:Q", color=tone
-        ),
-        dots.mark_point(filled=True, size=60, opacity=1).encode(x=x, y=y, color=tone, tooltip=tip),
-        dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(x=x, y=y, tooltip=tip),
-    ]
+    layers = g.joined(x, y, tone, tip, size=60)
     said = words.join(f"k={r['_x']} {r[words('tip.score')]}" for r in records)
     return (
         g.panel(

@@ -77,17 +77,9 @@ def _panel(
                     **g.tips(point, words),
                 }
             )
-    dots = g.named(g.DOTS)
     x = g.doublings([r["_x"] for r in records], words("axis.moving"))
     y, tone, tip = g.upright(measure.share), g.paint(used), g.tooltip(records[0])
-    layers: g.Layers = [
-        dots.mark_line(aria=False).encode(x=x, y=y, color=tone),
-        dots.mark_rule(strokeWidth=1.5, aria=False).encode(
-            x=x, y="_low:Q", y2="_high:Q", color=tone
-        ),
-        dots.mark_point(filled=True, size=52, opacity=1).encode(x=x, y=y, color=tone, tooltip=tip),
-        dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(x=x, y=y, tooltip=tip),
-    ]
+    layers = g.joined(x, y, tone, tip, size=52)
     if measure.chance:
         layers += g.rule(measure.chance, text=words("chance"))
     said = words.join(f"{r['_series']}, {r['_x']}: {r[words('tip.score')]}" for r in records)
