@@ -114,7 +114,7 @@ class Step(ABC):
 
 
 def _identity(step: Step) -> tuple[Field[Any], ...]:
-    return _declared(type(step))  # classes are hashable
+    return _declared(type(step))
 
 
 @cache
