@@ -20,7 +20,7 @@ LAYERS = (
     {"outputs", "schema"},
     {"report"},
     {"analysis"},
-    {"collect", "finding"},
+    {"collect", "finding", "recommendation"},
     {"plan", "load", "progress", "results"},
     {"catalog", "run", "work"},
     {"study", "steps"},
