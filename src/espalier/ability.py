@@ -8,7 +8,7 @@ scorer a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
@@ -39,6 +39,10 @@ class Item:
     """The gold reply, as a model should write it."""
     candidates: tuple[str, ...] = ()
     """Replies whose likelihoods are compared; the target is the first.  Empty: the target alone."""
+    followups: tuple[str, ...] = ()
+    """Further user turns, each asked once the one before it has its reply."""
+    temperature: float = 0.0
+    """Of sampling its replies; 0 is greedy."""
     cluster: str | None = None
     """Items that share a passage, subject or conversation share a cluster."""
     chance: float | None = None
@@ -65,6 +69,13 @@ class Reply:
     finished: bool = True
     """False where the reply ran into the length limit."""
     likelihoods: tuple[Likelihood, ...] = ()
+    more: tuple[str, ...] = ()
+    """Replies beyond the first: to the item's further turns, or further samples of it."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Return all replies, the first one first."""
+        return () if self.text is None else (self.text, *self.more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +97,12 @@ class Scorer:
     higher_is_better: bool = True
     version: int = 1
     """Raise it when the same reply starts to be graded otherwise."""
+    also: Ask | None = None
+    """What it needs beside `asks`; a reply then has both text and likelihoods."""
+    average: Literal["items", "clusters"] = "items"
+    """What counts alike in the mean: every item, or every cluster (a subject, say)."""
+    grade_all: Callable[[Sequence[tuple[Item, Reply]]], Iterable[Grade]] | None = None
+    """Grades many at once, in their order; for graders that a start costs (a sandbox, a judge)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +126,8 @@ class Ability:
     max_new_tokens: int = 256
     stop: tuple[str, ...] = ()
     """Strings that end a reply, beside the tokenizer's own end of turn."""
+    samples: int = 1
+    """Replies asked for each item; more than one only where its temperature is above 0."""
 
 
 abilities: Shelf[Callable[..., Ability]] = Shelf("espalier.abilities")

@@ -20,9 +20,19 @@ class LM(Protocol):
     """A loaded model that can be asked."""
 
     def generate(
-        self, prompts: Sequence[Prompt], *, max_new_tokens: int, stop: Sequence[str] = ()
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
+        temperature: float = 0.0,
+        seeds: Sequence[int] = (),
     ) -> list[Reply]:
-        """Return the greedy reply to each prompt, in the order of the prompts."""
+        """Return a reply to each prompt, in the order of the prompts.
+
+        Greedy at temperature 0; else each is sampled by its own seed, so that a reply depends on
+        its prompt and seed and not on what is asked beside it.
+        """
 
     def likelihoods(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Likelihood]:
         """Return the log-likelihood of each (prompt, candidate reply)."""

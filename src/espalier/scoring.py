@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,11 @@ def make_ability(use: str, options: Mapping[str, Any]) -> Ability:
     if len(set(ids)) < len(ids):
         twice = next(name for name in ids if ids.count(name) > 1)
         raise DataError(f"ability {use}: two items are called '{twice}'")
+    if ability.samples > 1 and any(not i.temperature or i.followups for i in ability.items):
+        raise SpecError(
+            f"ability {use}: {ability.samples} samples of each item need a temperature above 0, "
+            "and items of a single turn"
+        )
     return ability
 
 
@@ -47,12 +53,30 @@ def make_scorer(use: Use) -> Scorer:
 def grade(item: Item, reply: Reply | None, scorer: Scorer) -> GradedRow:
     """Grade one reply; `None` is a reply that was never made."""
     given = Grade(score=None, reason="no reply") if reply is None else scorer.grade(item, reply)
+    return _row(item, reply, given, scorer)
+
+
+def grade_all(
+    items: Sequence[Item], replies: Sequence[Reply | None], scorer: Scorer
+) -> Iterator[GradedRow]:
+    """Yield a graded row for each item; a scorer that grades many at once is given all of them."""
+    if scorer.grade_all is None:
+        for item, reply in zip(items, replies, strict=True):
+            yield grade(item, reply, scorer)
+        return
+    pairs = list(zip(items, replies, strict=True))
+    given = iter(scorer.grade_all([(i, r) for i, r in pairs if r is not None]))
+    for item, reply in pairs:
+        yield grade(item, None, scorer) if reply is None else _row(item, reply, next(given), scorer)
+
+
+def _row(item: Item, reply: Reply | None, given: Grade, scorer: Scorer) -> GradedRow:
     if given.score is not None and not math.isfinite(given.score):
         given = replace(given, score=None, reason=f"the score is {given.score}")
     return {
         "item": item.id,
         "prompt": prompt_text(item.prompt),
-        "reply": reply.text if reply else None,
+        "reply": _said(reply),
         "target": item.target,
         "extracted": given.extracted,
         "score": given.score,
@@ -66,10 +90,12 @@ def summary(rows: Sequence[GradedRow], scorer: Scorer) -> dict[str, Any]:
     """Return the mean score of graded rows with its standard error, in the table's words."""
     scored = [row for row in rows if row["score"] is not None]
     chances = [row["chance"] for row in scored]
+    clusters = _clusters(scored) if scorer.average == "clusters" else []
+    means = [math.fsum(scores) / len(scores) for scores in clusters]
     return {
         "metric": scorer.metric,
-        "score": _mean([row["score"] for row in scored]),
-        "stderr": _stderr(scored),
+        "score": _mean(means or [row["score"] for row in scored]),
+        "stderr": _spread(means) if clusters else _stderr(scored),
         "n": len(scored),
         "unscored": len(rows) - len(scored),
         "chance": None if None in chances else _mean(chances),
@@ -109,7 +135,8 @@ class Graded:
 def score_replies(ability: Ability, replies: Path) -> Graded:
     """Grade a file of replies to the items of `ability`, with no model at hand.
 
-    Each row has `reply` and says what it answers: `item` (or `id`), or else the text of the
+    Each row has `reply`, a text or a list of them (samples, or the replies to each turn), and says
+    what it answers: `item` (or `id`), or else the text of the
     `question` (or `prompt`).  Raises `DataError` where no row answers any item.
     """
     made = [(use, make_scorer(use)) for use in ability.scorers]
@@ -123,10 +150,8 @@ def score_replies(ability: Ability, replies: Path) -> Graded:
             f"{replies}: no row answers an item of {ability.name}{first}; its items are called "
             f"like '{ability.items[0].id}'"
         )
-    rows = {
-        scorer.metric: [grade(item, found.get(item.id), scorer) for item in ability.items]
-        for scorer in graders
-    }
+    given = [found.get(item.id) for item in ability.items]
+    rows = {scorer.metric: list(grade_all(ability.items, given, scorer)) for scorer in graders}
     return Graded(
         rows=rows,
         summaries=tuple(summary(rows[scorer.metric], scorer) for scorer in graders),
@@ -161,9 +186,13 @@ def _reply(
     """Return what a row answers and its reply, or raise `DataError` with the reason."""
     if isinstance(record, str):
         raise DataError(record)
-    if not isinstance(record.get("reply"), str):
-        raise DataError("no text under 'reply'")
-    reply = Reply(text=record["reply"])
+    match record.get("reply"):
+        case str(text):
+            reply = Reply(text=text)
+        case [str(text), *more] if all(isinstance(other, str) for other in more):
+            reply = Reply(text=text, more=tuple(more))
+        case _:
+            raise DataError("no text under 'reply', and no list of texts")
     for column in ("item", "id"):
         if column in record:
             if str(record[column]) not in known:
@@ -186,6 +215,26 @@ def _question(prompt: Prompt) -> str:
 
 def _squeezed(text: str) -> str:
     return " ".join(text.split())
+
+
+def _said(reply: Reply | None) -> str | None:
+    """Return what was replied, all of it where there is more than one reply."""
+    if reply is None or not reply.more:
+        return reply.text if reply else None
+    return json.dumps(reply.texts, ensure_ascii=False)
+
+
+def _clusters(rows: Sequence[GradedRow]) -> list[list[float]]:
+    """Return the scores of each cluster; an item without one is its own."""
+    found: dict[Any, list[float]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        found[("", number) if row["cluster"] is None else row["cluster"]].append(row["score"])
+    return list(found.values())
+
+
+def _spread(means: Sequence[float]) -> float | None:
+    """Return the standard error of a mean of independent values."""
+    return None if len(means) < 2 else statistics.stdev(means) / math.sqrt(len(means))
 
 
 def _mean(values: Sequence[float]) -> float | None:

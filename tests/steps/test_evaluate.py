@@ -44,9 +44,17 @@ class Parrot:
         yield self
 
     def generate(
-        self, prompts: Sequence[Prompt], *, max_new_tokens: int, stop: Sequence[str] = ()
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
+        temperature: float = 0.0,
+        seeds: Sequence[int] = (),
     ) -> list[Reply]:
         self._work(len(prompts))
+        if temperature:
+            return [Reply(text=f"drawn {p} {s % 97}") for p, s in zip(prompts, seeds, strict=True)]
         return [Reply(text=f"answer {_number(p)}", finished=_number(p) > 1) for p in prompts]
 
     def likelihoods(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Likelihood]:

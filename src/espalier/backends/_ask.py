@@ -66,6 +66,8 @@ class _Row:
     """The most new tokens it may get."""
     reply: list[int]
     finished: bool = False
+    luck: torch.Generator | None = None
+    """Where its sampling draws from; None is greedy."""
 
     @property
     def going(self) -> bool:
@@ -83,21 +85,30 @@ class Asked:
         """How many prompts so far were longer than the context, and lost their beginning."""
 
     def generate(
-        self, prompts: Sequence[Prompt], *, max_new_tokens: int, stop: Sequence[str] = ()
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        stop: Sequence[str] = (),
+        temperature: float = 0.0,
+        seeds: Sequence[int] = (),
     ) -> list[Reply]:
-        """Return the greedy reply to each prompt, in the order of the prompts.
+        """Return the reply to each prompt, in the order of the prompts; see `backend.LM`.
 
         A reply ends at an end-of-turn token or before a string of `stop` (then it is `finished`),
         or at `max_new_tokens`, or where the context is full.
         """
         ends = [s for s in (*stop, self._end_text) if s]
         rows = [self._row(i, self.chat.prompt(p), max_new_tokens) for i, p in enumerate(prompts)]
+        if temperature:
+            for row, seed in zip(rows, seeds, strict=True):
+                row.luck = torch.Generator().manual_seed(seed)
         for group in self._groups([len(r.ids) + r.room for r in rows]):
             batch = [rows[i] for i in group]
             if _keeps_cache(self.model):
-                self._decode(batch, ends)
+                self._decode(batch, ends, temperature)
             else:
-                self._generate(batch)
+                self._generate(batch, temperature)
         return [self._reply(row, ends) for row in rows]
 
     def likelihoods(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Likelihood]:
@@ -144,7 +155,7 @@ class Asked:
     def _tensor(self, values: object, dtype: torch.dtype = torch.int64) -> Tensor:
         return torch.tensor(values, dtype=dtype, device=self.device)
 
-    def _decode(self, rows: list[_Row], ends: Sequence[str]) -> None:
+    def _decode(self, rows: list[_Row], ends: Sequence[str], temperature: float) -> None:
         """Extend `rows` token by token with a KV cache; finished rows leave the batch."""
         width = max(len(r.ids) for r in rows)
         ids = self._tensor([[0] * (width - len(r.ids)) + r.ids for r in rows])
@@ -163,7 +174,7 @@ class Asked:
                 past_key_values=cache,
                 use_cache=True,
             )
-            cache, chosen = output.past_key_values, logits.argmax(-1)
+            cache, chosen = output.past_key_values, _choose(logits, rows, temperature)
             for row, token in zip(rows, chosen.tolist(), strict=True):
                 if row.going:
                     self._append(row, token, ends)
@@ -187,18 +198,24 @@ class Asked:
             tail = self.chat.decode(row.reply[-max(len(e.encode()) for e in ends) - 4 :])
             row.finished = any(end in tail for end in ends)
 
-    def _generate(self, rows: list[_Row]) -> None:
+    def _generate(self, rows: list[_Row], temperature: float) -> None:
         """Extend `rows` through transformers, for models whose memory is no KV cache.
 
         One at a time: their state runs through padding too.
         """
         for row in rows:
             ids = self._tensor([row.ids])
+            if row.luck is not None:
+                torch.manual_seed(row.luck.initial_seed())
             made = self.model.generate(
                 ids,
                 attention_mask=torch.ones_like(ids),
                 max_new_tokens=row.room,
-                do_sample=False,
+                **(
+                    {"do_sample": True, "temperature": temperature}
+                    if row.luck
+                    else {"do_sample": False}
+                ),
                 eos_token_id=sorted(self.chat.end_ids) or None,
                 pad_token_id=self.chat.pad_id,
             )
@@ -224,6 +241,21 @@ class Asked:
         losses = cross_entropy(logits.float(), labels, reduction="none").double().cpu().numpy()
         rows = [i for i, _ in marked]
         return list(-np.bincount(rows, weights=losses, minlength=len(batch)))
+
+
+def _choose(logits: Tensor, rows: Sequence[_Row], temperature: float) -> Tensor:
+    """Return each row's next token: the likeliest, or one drawn by the Gumbel-max trick.
+
+    The noise comes from the row's own generator, so a draw does not depend on the batch.
+    """
+    if not temperature:
+        return logits.argmax(-1)
+    # a row still in the batch after its end draws on, which nobody reads
+    uniform = torch.stack(
+        [torch.rand(logits.shape[-1], generator=r.luck, dtype=torch.float64) for r in rows]
+    )
+    noise = -torch.log(-torch.log(uniform.clamp(min=1e-300)))
+    return (logits.double() / temperature + noise.to(logits.device)).argmax(-1)
 
 
 def _targets(encoded: Encoded) -> list[int]:

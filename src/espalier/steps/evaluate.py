@@ -11,19 +11,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from espalier.ability import Ability, Ask, Item, Likelihood, Reply, Scorer, Use
+from espalier.ability import (
+    Ability,
+    Ask,
+    Item,
+    Likelihood,
+    Message,
+    Prompt,
+    Reply,
+    Scorer,
+    Use,
+)
 from espalier.backend import LM, backends
 from espalier.errors import DataError
-from espalier.scoring import grade, make_ability, make_scorer, prompt_text, summary
+from espalier.scoring import grade_all, make_ability, make_scorer, prompt_text, summary
 from espalier.spec import Spec
 from espalier.step import Locate, Site, Step, beside
 from espalier.steps.train import Checkpoint
@@ -63,14 +74,19 @@ class Exam:
 
     def scores(self, checkpoint: Checkpoint, *, backend: str) -> tuple[Score, ...]:
         """Return the steps that measure `checkpoint`, the headline metric first."""
+        answers = {
+            kind: Answer(
+                checkpoint=checkpoint,
+                questions=questions,
+                backend=backend,
+                ability=self.ability.name,
+            )
+            for kind, questions in self.questions.items()
+        }
         return tuple(
             Score(
-                answer=Answer(
-                    checkpoint=checkpoint,
-                    questions=self.questions[scorer.asks],
-                    backend=backend,
-                    ability=self.ability.name,
-                ),
+                answer=answers[scorer.asks],
+                also=answers[scorer.also] if scorer.also else None,
                 scorer=use.scorer,
                 options=use.options,
                 scored=digest,
@@ -87,7 +103,9 @@ def prepare(use: str, options: Mapping[str, Any]) -> Exam:
     """
     ability = make_ability(use, options)
     made = [(given, make_scorer(given)) for given in ability.scorers]
-    kinds = dict.fromkeys(scorer.asks for _, scorer in made)
+    kinds = dict.fromkeys(
+        kind for _, scorer in made for kind in (scorer.asks, scorer.also) if kind is not None
+    )
     return Exam(
         ability=ability,
         questions={
@@ -102,13 +120,17 @@ def asked(ability: Ability, kind: Ask) -> str:
     """Return the digest of exactly what a model is asked, and under which names it is kept."""
     if kind == "generate":
         frame = {"kind": kind, "max_new_tokens": ability.max_new_tokens, "stop": ability.stop}
-        return _digest([frame, *([item.id, item.prompt] for item in ability.items)])
+        if ability.samples > 1:
+            frame["samples"] = ability.samples
+        return _digest([frame, *map(_question, ability.items)])
     return _digest([{"kind": kind}, *([i.id, i.prompt, _candidates(i)] for i in ability.items)])
 
 
 def scored(ability: Ability, scorer: Scorer) -> str:
     """Return the digest of what a scorer looks at beside the replies, and of its version."""
-    frame = {"metric": scorer.metric, "version": scorer.version}
+    frame: dict[str, Any] = {"metric": scorer.metric, "version": scorer.version}
+    if scorer.average != "items":
+        frame["average"] = scorer.average
     items = (
         [i.id, i.prompt, i.target, i.candidates, i.facts, i.cluster, i.chance]
         for i in ability.items
@@ -120,8 +142,9 @@ def scored(ability: Ability, scorer: Scorer) -> str:
 class Answer(Step):
     """Ask a checkpoint: `replies.parquet` holds one row for each item, in the items' order.
 
-    Its columns: item, prompt, reply (null where likelihoods were asked for), finished, and
-    likelihoods (one for each candidate: total in nats, tokens, characters).
+    Its columns: item, prompt, reply (null where likelihoods were asked for), more (replies to
+    further turns, or further samples), finished, and likelihoods (one for each candidate: total in
+    nats, tokens, characters).
     """
 
     checkpoint: Checkpoint
@@ -157,13 +180,15 @@ class Score(Step):
     """
 
     answer: Answer
+    also: Answer | None = None
+    """The second answer that some scorers need: likelihoods beside replies."""
     scorer: str
     options: Mapping[str, Any] = field(default_factory=dict)
     scored: str
     """Digest of the targets and of the scorer's version."""
     ability: str = beside(default="")
 
-    def run(self, out: Path, at: Locate, site: Site) -> None:  # noqa: ARG002
+    def run(self, out: Path, at: Locate, site: Site) -> None:
         """Grade every kept reply."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -173,7 +198,14 @@ class Score(Step):
         if scored(ability, scorer) != self.scored:
             raise DataError(_changed(self.answer.questions.use))
         replies = _replies(at(self.answer) / "replies.parquet")
-        rows = [grade(item, replies.get(item.id), scorer) for item in ability.items]
+        if self.also is not None:
+            replies = _both(replies, _replies(at(self.also) / "replies.parquet"))
+        rows = []
+        given = [replies.get(item.id) for item in ability.items]
+        for row in grade_all(ability.items, given, scorer):
+            rows.append(row)
+            if scorer.grade_all:
+                _tell(site, len(rows), len(given))
         numbers = {"score", "chance"}
         kinds = {name: pa.float64() if name in numbers else pa.string() for name in rows[0]}
         table = pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items())))
@@ -211,11 +243,93 @@ def _ask(lm: LM | None, items: Sequence[Item], ability: Ability, kind: Ask) -> l
     if lm is None:  # nothing was left to ask
         return []
     if kind == "generate":
-        prompts = [item.prompt for item in items]
-        return lm.generate(prompts, max_new_tokens=ability.max_new_tokens, stop=ability.stop)
+        return _generate(lm, items, ability)
     pairs = [(item.prompt, candidate) for item in items for candidate in _candidates(item)]
     given = iter(lm.likelihoods(pairs))
     return [Reply(likelihoods=tuple(next(given) for _ in _candidates(item))) for item in items]
+
+
+def _question(item: Item) -> list[Any]:
+    """Return all of an item that a reply depends on."""
+    if item.followups or item.temperature:
+        return [item.id, item.prompt, item.followups, item.temperature]
+    return [item.id, item.prompt]
+
+
+def _generate(lm: LM, items: Sequence[Item], ability: Ability) -> list[Reply]:
+    """Ask turn by turn, items of one temperature together, and each sample for itself."""
+    nothing: list[tuple[str, ...]] = [()] * len(items)
+    first, *others = (
+        _turn(lm, items, ability, said=nothing, sample=number) for number in range(ability.samples)
+    )
+    more = [[replies[i] for replies in others] for i in range(len(items))]
+    for turn in range(max((len(item.followups) for item in items), default=0)):
+        going = [i for i, item in enumerate(items) if len(item.followups) > turn]
+        said = [tuple(r.text or "" for r in (first[i], *more[i])) for i in going]
+        for i, reply in zip(
+            going, _turn(lm, [items[i] for i in going], ability, said=said, sample=0), strict=True
+        ):
+            more[i].append(reply)
+    return [
+        replace(
+            reply,
+            more=tuple(r.text or "" for r in rest),
+            finished=reply.finished and all(r.finished for r in rest),
+        )
+        for reply, rest in zip(first, more, strict=True)
+    ]
+
+
+def _turn(
+    lm: LM, items: Sequence[Item], ability: Ability, *, said: Sequence[tuple[str, ...]], sample: int
+) -> list[Reply]:
+    """Return the next reply of every item, given what was `said` to its turns before."""
+    together: dict[float, list[int]] = defaultdict(list)
+    for number, item in enumerate(items):
+        together[item.temperature].append(number)
+    found: dict[int, Reply] = {}
+    for temperature, numbers in together.items():
+        prompts = [_so_far(items[i], said[i]) for i in numbers]
+        replies = lm.generate(
+            prompts,
+            max_new_tokens=ability.max_new_tokens,
+            stop=ability.stop,
+            temperature=temperature,
+            seeds=[_seed(items[i].id, len(said[i]), sample) for i in numbers]
+            if temperature
+            else (),
+        )
+        found.update(zip(numbers, replies, strict=True))
+    return [found[i] for i in range(len(items))]
+
+
+def _so_far(item: Item, said: Sequence[str]) -> Prompt:
+    """Return the conversation up to the next reply."""
+    if not said:
+        return item.prompt
+    prompt = item.prompt
+    turns: list[Message] = (
+        [Message(role="user", content=prompt)] if isinstance(prompt, str) else list(prompt)
+    )
+    for reply, user in zip(said, item.followups, strict=False):
+        turns += [Message(role="assistant", content=reply), Message(role="user", content=user)]
+    return tuple(turns)
+
+
+def _seed(item: str, turn: int, sample: int) -> int:
+    """Return the seed of one reply, the same in every batch and every process."""
+    digest = hashlib.sha256(json.dumps([item, turn, sample]).encode()).digest()
+    return int.from_bytes(digest[:7], "big")
+
+
+def _both(texts: Mapping[str, Reply], likely: Mapping[str, Reply]) -> dict[str, Reply]:
+    """Return replies that have their text from one answer and their likelihoods from another."""
+    found = {}
+    for name, reply in texts.items():
+        other = likely.get(name, Reply())
+        text, rest = (reply, other) if reply.text is not None else (other, reply)
+        found[name] = replace(text, likelihoods=rest.likelihoods)
+    return found
 
 
 def _keep(items: Sequence[Item], replies: Sequence[Reply], part: Path) -> None:
@@ -228,6 +342,7 @@ def _keep(items: Sequence[Item], replies: Sequence[Reply], part: Path) -> None:
             "item": item.id,
             "prompt": prompt_text(item.prompt),
             "reply": reply.text,
+            "more": list(reply.more),
             "finished": reply.finished,
             "likelihoods": [asdict(likelihood) for likelihood in reply.likelihoods],
         }
@@ -268,6 +383,7 @@ def _replies(file: Path) -> dict[str, Reply]:
     return {
         row["item"]: Reply(
             text=row["reply"],
+            more=tuple(row.get("more") or ()),
             finished=row["finished"],
             likelihoods=tuple(Likelihood(**given) for given in row["likelihoods"]),
         )
@@ -286,6 +402,7 @@ def _schema() -> pa.Schema:
             ("item", pa.string()),
             ("prompt", pa.string()),
             ("reply", pa.string()),
+            ("more", pa.list_(pa.string())),
             ("finished", pa.bool_()),
             ("likelihoods", pa.list_(likelihood)),
         ]
