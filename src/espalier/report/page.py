@@ -23,7 +23,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from espalier.report import answer, tables
-from espalier.report.charts.strategies import compared, order
+from espalier.report.charts._cells import compared, order
 from espalier.report.facts import Reply, StudyFacts
 from espalier.report.figure import DARK, LIGHT, SANS, SERIF, Figure, Panel
 from espalier.report.lookup import title

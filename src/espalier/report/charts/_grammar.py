@@ -141,19 +141,47 @@ def paint(series: Mapping[str, str]) -> alt.Color:
     )
 
 
-def joined(x: alt.X, y: alt.Y, tone: alt.Color, tip: list[Any], *, size: int) -> Layers:
+def joined(x: alt.X, y: alt.Y, tone: Any, tip: list[Any], *, size: int = 56) -> Layers:
     """Return dots of area `size` joined by lines, with their intervals, and easy to point at."""
     dots = named(DOTS)
     return [
         dots.mark_line(aria=False).encode(x=x, y=y, color=tone),
-        dots.mark_rule(strokeWidth=1.5, aria=False).encode(
+        dots.mark_rule(strokeWidth=1.5, opacity=0.75, clip=True, aria=False).encode(
             x=x, y="_low:Q", y2="_high:Q", color=tone
         ),
         dots.mark_point(filled=True, size=size, opacity=1).encode(
             x=x, y=y, color=tone, tooltip=tip
         ),
-        dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(x=x, y=y, tooltip=tip),
+        reach(tip, x=x, y=y),
     ]
+
+
+def across(x: alt.X, y: alt.Y, tone: Any, tip: list[Any], **more: Any) -> Layers:
+    """Return dots in rows with their intervals lying flat, and easy to point at."""
+    dots = named(DOTS)
+    return [
+        dots.mark_rule(strokeWidth=2, opacity=0.6, clip=True, aria=False).encode(
+            x=alt.X("_low:Q"), x2="_high:Q", y=y, color=tone, **more
+        ),
+        dots.mark_point(filled=True, size=80, opacity=1).encode(
+            x=x, y=y, color=tone, tooltip=tip, **more
+        ),
+        reach(tip, x=x, y=y, **more),
+    ]
+
+
+def reach(tip: list[Any], **place: Any) -> alt.Chart:
+    """Return unseen marks around the dots, so that a finger finds them."""
+    unseen = named(DOTS).mark_point(filled=True, size=500, opacity=0, aria=False)
+    return unseen.encode(tooltip=tip, **place)
+
+
+def upright_rule(value: float, dash: Sequence[int] = (2, 3), tone: str = "soft") -> alt.Chart:
+    """Draw a level across a panel whose scores lie flat."""
+    mark = few(_level=value).mark_rule(
+        strokeDash=list(dash), color=colour(tone), strokeWidth=1, aria=False
+    )
+    return mark.encode(x=alt.X("_level:Q"))
 
 
 def rule(
@@ -220,6 +248,39 @@ def panel(
     spec["config"] = config()
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     return Panel(title=title, note=note, alt=alt_text, spec=spec, height=height)
+
+
+def scored(
+    view: View,
+    measure: Measure,
+    layers: Layers,
+    records: Sequence[Record],
+    words: Words,
+    *,
+    name: str = "",
+    by: str = "_series",
+    **more: Any,
+) -> tuple[Panel, list[Record]]:
+    """Finish a panel of one measure's scores: its title, its note, and what it shows in words.
+
+    `by` names the field that tells the records apart.  Returns the panel and its records.
+    """
+    name = name or title(measure, view)
+    place = "_x" if by == "_series" else ""
+    said = words.join(
+        ", ".join(str(r[part]) for part in (by, place) if part) + f": {r[words('tip.score')]}"
+        for r in records
+    )
+    made = panel(
+        words,
+        layers,
+        records,
+        title=name,
+        note=note(measure, view, words),
+        alt_text=f"{name}: {said}",
+        **more,
+    )
+    return made, list(records)
 
 
 def _step(records: Sequence[Record]) -> int:

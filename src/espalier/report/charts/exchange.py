@@ -36,23 +36,12 @@ def exchange(view: View, findings: Sequence[Mapping[str, Any]], words: Words) ->
             }
             for r in rates
         ]
-        tone = "var(--c2)"
-        dots, tip = g.named(g.DOTS), g.tooltip(shown[0])
         x = g.doublings([r["_x"] for r in shown], words("axis.human", source=f.get("human", "")))
         scale = alt.Scale(type="log", base=2)
         y = alt.Y("_y:Q", scale=scale, axis=alt.Axis(title=None, tickCount=5, format="~g"))
         layers: g.Layers = [
             *g.rule(1, text=words("exchange.even")),
-            dots.mark_line(color=tone, aria=False).encode(x=x, y=y),
-            dots.mark_rule(color=tone, strokeWidth=1.5, clip=True, aria=False).encode(
-                x=x, y="_low:Q", y2="_high:Q"
-            ),
-            dots.mark_point(color=tone, filled=True, size=60, opacity=1).encode(
-                x=x, y=y, tooltip=tip
-            ),
-            dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(
-                x=x, y=y, tooltip=tip
-            ),
+            *g.joined(x, y, alt.value("var(--c2)"), g.tooltip(shown[0])),
         ]
         several = len(view.models) > 1
         title = f"{f['ability']} · {f['model']}" if several else f["ability"]

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from espalier.report.charts import _grammar as g
-from espalier.report.charts.strategies import tones
+from espalier.report.charts._cells import tones
 from espalier.report.figure import Figure, Panel
 from espalier.report.lookup import title
 from espalier.report.view import Measure, Point, View
@@ -83,30 +83,10 @@ def _panel(
             labelExpr=f"datum.value == 0 ? {_quoted(words('untuned'))} : datum.label",
         ),
     )
-    y, tone, tip = g.upright(measure.share), g.paint(colours), g.tooltip(records[0])
-    dots = g.named(g.DOTS)
-    layers: g.Layers = [
-        dots.mark_rule(strokeWidth=1.2, opacity=0.55, aria=False).encode(
-            x=x, y="_low:Q", y2="_high:Q", color=tone
-        ),
-        dots.mark_line(aria=False).encode(x=x, y=y, color=tone),
-        dots.mark_point(filled=True, size=56, opacity=1).encode(x=x, y=y, color=tone, tooltip=tip),
-        dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(x=x, y=y, tooltip=tip),
-    ]
+    layers = g.joined(x, g.upright(measure.share), g.paint(colours), g.tooltip(records[0]))
     if measure.chance:
         layers += g.rule(measure.chance, text=words("chance"))
-    said = words.join(f"{r['_series']}, {r['_x']}: {r[words('tip.score')]}" for r in records)
-    return (
-        g.panel(
-            words,
-            layers,
-            records,
-            title=name,
-            note=g.note(measure, view, words),
-            alt_text=f"{name}: {said}",
-        ),
-        records,
-    )
+    return g.scored(view, measure, layers, records, words, name=name)
 
 
 def _stage(point: Point) -> int:

@@ -10,6 +10,7 @@ import altair as alt
 
 from espalier.finding import within
 from espalier.report.charts import _grammar as g
+from espalier.report.charts._cells import plain
 from espalier.report.figure import Figure, Key, Panel
 from espalier.report.lookup import is_of, title
 from espalier.report.view import Measure, Point, View
@@ -49,19 +50,6 @@ def growth(view: View, findings: Sequence[Finding], words: Words) -> Figure | No
 def design(point: Point) -> Design:
     """Say whether the cell holds one source or several."""
     return "single" if len(point.amounts) == 1 else "together"
-
-
-def plain(points: Sequence[Point]) -> list[Point]:
-    """Keep the last stage of plain mixing, or of the only strategy there is."""
-    tuned = [p for p in points if p.stage and p.last]
-    names = list(dict.fromkeys(p.strategy for p in tuned))
-    chosen = "multitask" if "multitask" in names else next(iter(names), "")
-    # of one source, every strategy trains the same rows
-    return [p for p in tuned if p.strategy == chosen and (_is_plain(p, names))]
-
-
-def _is_plain(point: Point, names: Sequence[str]) -> bool:
-    return point.strategy == "multitask" or len(names) == 1 or len(point.amounts) == 1
 
 
 def _points(view: View, measure: Measure) -> dict[str, list[Point]]:

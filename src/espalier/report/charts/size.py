@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import altair as alt
+
 from espalier.report.charts import _grammar as g
 from espalier.report.figure import Figure
 from espalier.report.lookup import unit
@@ -37,24 +39,9 @@ def size(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Fig
             }
             for m in models
         ]
-        dots, tip = g.named(g.DOTS), g.tooltip(shown[0])
-        x, y = (
-            g.doublings([r["_x"] for r in shown], words("axis.parameters")),
-            g.upright(write.share),
-        )
-        tone = "var(--c0)"
-        layers: g.Layers = [
-            dots.mark_line(color=tone, aria=False).encode(x=x, y=y),
-            dots.mark_rule(color=tone, strokeWidth=1.5, aria=False).encode(
-                x=x, y="_low:Q", y2="_high:Q"
-            ),
-            dots.mark_point(color=tone, filled=True, size=60, opacity=1).encode(
-                x=x, y=y, tooltip=tip
-            ),
-            dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(
-                x=x, y=y, tooltip=tip
-            ),
-        ]
+        x = g.doublings([r["_x"] for r in shown], words("axis.parameters"))
+        tone = alt.value("var(--c0)")
+        layers = g.joined(x, g.upright(write.share), tone, g.tooltip(shown[0]))
         title = " · ".join(dict.fromkeys(p for p in (f["ability"], f["metric"]) if p != "score"))
         said = words.join(f"{r[words('tip.model')]} {r[words('tip.score')]}" for r in shown)
         note = "" if f.get("higher_is_better", True) else words("lower is better")

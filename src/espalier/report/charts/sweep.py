@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from espalier.report.charts import _grammar as g
-from espalier.report.charts.strategies import compared
+from espalier.report.charts._cells import compared
 from espalier.report.figure import Figure, Panel
 from espalier.report.lookup import title
 from espalier.report.view import Measure, Point, View, fraction
@@ -47,21 +47,6 @@ def _panel(
     ]
     steps = list(dict.fromkeys(r["_x"] for r in records))
     x = alt.X("_x:O", sort=steps, axis=alt.Axis(title="k", labelAngle=0))
-    y, tone, tip = (
-        g.upright(measure.share),
-        g.paint({m: tones[m] for m in view.models}),
-        g.tooltip(records[0]),
-    )
-    layers = g.joined(x, y, tone, tip, size=60)
-    said = words.join(f"k={r['_x']} {r[words('tip.score')]}" for r in records)
-    return (
-        g.panel(
-            words,
-            layers,
-            records,
-            title=name,
-            note=g.note(measure, view, words),
-            alt_text=f"{name}: {said}",
-        ),
-        records,
-    )
+    tone = g.paint({m: tones[m] for m in view.models})
+    layers = g.joined(x, g.upright(measure.share), tone, g.tooltip(records[0]))
+    return g.scored(view, measure, layers, records, words)

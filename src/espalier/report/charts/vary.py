@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from espalier.report.charts import _grammar as g
-from espalier.report.charts.growth import plain
+from espalier.report.charts._cells import plain
 from espalier.report.figure import Figure, Panel
 from espalier.report.lookup import title
 from espalier.report.view import Measure, Point, View
@@ -78,19 +78,7 @@ def _panel(
                 }
             )
     x = g.doublings([r["_x"] for r in records], words("axis.moving"))
-    y, tone, tip = g.upright(measure.share), g.paint(used), g.tooltip(records[0])
-    layers = g.joined(x, y, tone, tip, size=52)
+    layers = g.joined(x, g.upright(measure.share), g.paint(used), g.tooltip(records[0]))
     if measure.chance:
         layers += g.rule(measure.chance, text=words("chance"))
-    said = words.join(f"{r['_series']}, {r['_x']}: {r[words('tip.score')]}" for r in records)
-    return (
-        g.panel(
-            words,
-            layers,
-            records,
-            title=name,
-            note=g.note(measure, view, words),
-            alt_text=f"{name}: {said}",
-        ),
-        records,
-    )
+    return g.scored(view, measure, layers, records, words)
