@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,15 @@ import pytest
 
 from espalier.ability import Ability, Grade, Item, Message, Reply, Scorer, Use
 from espalier.errors import DataError, SpecError
-from espalier.scoring import GradedRow, grade, make_ability, make_scorer, score_replies, summary
+from espalier.scoring import (
+    GradedRow,
+    grade,
+    grade_all,
+    make_ability,
+    make_scorer,
+    score_replies,
+    summary,
+)
 
 
 def scorer(metric: str = "points") -> Scorer:
@@ -193,3 +203,31 @@ def test_an_ability_of_likelihoods_alone_cannot_be_graded_from_replies(tmp_path:
     ability = Ability(name="x", items=ABILITY.items, scorers=(Use(scorer="nll"),))
     with pytest.raises(DataError, match="x is measured by likelihoods, not by replies"):
         score_replies(ability, replies(tmp_path, [{"item": "sums/0", "reply": "1"}]))
+
+
+def test_scorers_may_grade_many_at_once_and_missing_replies_stay_unscored() -> None:
+    def all_of(pairs: Sequence[tuple[Item, Reply]]) -> Iterator[Grade]:
+        for item, reply in pairs:
+            yield Grade(score=float(reply.text == item.target))
+
+    scorer = Scorer(
+        metric="m", asks="generate", grade=lambda i, r: Grade(score=9), grade_all=all_of
+    )
+    items = [Item(id=str(n), prompt="?", target=str(n)) for n in range(3)]
+    rows = list(grade_all(items, [Reply(text="0"), None, Reply(text="3")], scorer))
+    assert [row["score"] for row in rows] == [1.0, None, 0.0]
+    assert rows[1]["reason"] == "no reply"
+
+
+def test_a_mean_over_clusters_counts_every_cluster_alike() -> None:
+    scorer = Scorer(
+        metric="m", asks="generate", grade=lambda i, r: Grade(score=0), average="clusters"
+    )
+    rows = [
+        {"score": score, "chance": 0.25, "cluster": cluster}
+        for cluster, scores in (("a", [1.0, 1.0, 1.0, 0.0]), ("b", [0.0]), ("c", [0.5, 0.5]))
+        for score in scores
+    ]
+    found = summary(rows, scorer)
+    assert found["score"] == pytest.approx((0.75 + 0 + 0.5) / 3)
+    assert found["stderr"] == pytest.approx(statistics.stdev([0.75, 0, 0.5]) / math.sqrt(3))

@@ -15,12 +15,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from espalier.ability import Ability, Item, Likelihood, Prompt, Reply, Use
+from espalier.ability import Ability, Grade, Item, Likelihood, Prompt, Reply, Scorer, Use
 from espalier.errors import DataError, SpecError
 from espalier.scoring import make_scorer
 from espalier.step import Site, Step
 from espalier.steps import evaluate
-from espalier.steps.evaluate import Answer, Exam, asked, prepare, scored
+from espalier.steps.evaluate import Answer, Exam, Score, asked, prepare, scored
 from espalier.steps.train import Pretrained
 
 BASE = Pretrained(digest="0" * 64, path="nowhere")
@@ -292,3 +292,98 @@ def test_an_exam_is_prepared_once_for_many_checkpoints(backend: Parrot) -> None:
     keys = {score.key for start in (BASE, other) for score in exam.scores(start, backend="parrot")}
     assert len(keys) == 4
     assert isinstance(exam.scores(BASE, backend="parrot")[0].answer, Answer)
+
+
+def talks(*, followups: int = 2, samples: int = 1) -> Ability:
+    """Make conversations of several turns, some greedy and some sampled."""
+    items = tuple(
+        Item(
+            id=f"talks/{i}",
+            prompt=({"role": "user", "content": f"tell me {i}"},),
+            target="answer 1",
+            followups=tuple(f"and {i} {n}?" for n in range(followups if samples == 1 else 0)),
+            temperature=0.7 if i % 2 or samples > 1 else 0.0,
+        )
+        for i in range(4)
+    )
+    uses = (Use(scorer="exact", options={"rule": "answer"}),)
+    return Ability(name="talks", items=items, scorers=uses, samples=samples)
+
+
+def run_answer(tmp_path: Path, options: dict[str, Any]) -> list[dict[str, Any]]:
+    [score] = prepare("talks", options).scores(BASE, backend="parrot")
+    tmp_path.mkdir(exist_ok=True)
+    score.answer.run(tmp_path, lambda step: tmp_path, Site())
+    rows: list[dict[str, Any]] = pq.read_table(tmp_path / "replies.parquet").to_pylist()
+    return rows
+
+
+def test_every_turn_is_asked_with_the_replies_before_it(
+    backend: Parrot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("espalier.scoring.abilities", {"talks": talks})
+    rows = run_answer(tmp_path, {})
+    assert [len(row["more"]) for row in rows] == [2, 2, 2, 2]
+    assert rows[0]["reply"].startswith("answer")
+    second = rows[1]["more"][0]  # what the parrot says of a sampled turn repeats its prompt
+    assert second.startswith("drawn (")
+    assert rows[1]["reply"] in second.replace("\\", "")
+    assert "and 1 0?" in second
+    assert "and 1 1?" not in second
+
+
+def test_samples_differ_and_are_the_same_in_every_run(
+    backend: Parrot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("espalier.scoring.abilities", {"talks": talks})
+    rows = run_answer(tmp_path / "a", {"samples": 5})
+    for row in rows:
+        assert len({row["reply"], *row["more"]}) > 1
+    assert rows == run_answer(tmp_path / "b", {"samples": 5})
+
+
+def test_samples_without_a_temperature_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    greedy = replace(sums(), name="greedy", samples=3)
+    monkeypatch.setattr("espalier.scoring.abilities", {"greedy": lambda: greedy})
+    with pytest.raises(SpecError, match="3 samples of each item need a temperature above 0"):
+        prepare("greedy", {})
+
+
+def test_turns_temperatures_and_samples_are_identity_and_their_defaults_are_not(
+    backend: Parrot,
+) -> None:
+    ability = sums(items=2)
+    item, other = ability.items
+    changed = [
+        replace(ability, items=(replace(item, followups=("more?",)), other)),
+        replace(ability, items=(replace(item, temperature=0.5), other)),
+        replace(ability, samples=2),
+    ]
+    digests = {asked(a, "generate") for a in (ability, *changed)}
+    assert len(digests) == 4
+    same = replace(item, followups=(), temperature=0.0)
+    assert asked(replace(ability, items=(same, other)), "generate") == asked(ability, "generate")
+
+
+def test_a_scorer_that_needs_both_is_given_text_and_likelihoods(
+    backend: Parrot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[Reply] = []
+
+    def look(item: Item, reply: Reply) -> Grade:
+        seen.append(reply)
+        return Grade(score=1.0)
+
+    both = Scorer(metric="both", asks="generate", also="likelihood", grade=look)
+    monkeypatch.setattr("espalier.scoring.scorers", {"both": lambda: both})
+    two = replace(sums(items=3), scorers=(Use(scorer="both"),))
+    monkeypatch.setattr("espalier.scoring.abilities", {"two": lambda: two})
+    [score] = prepare("two", {}).scores(BASE, backend="parrot")
+    assert len(score.parents) == 2
+    homes = {}
+    for step in score.ancestry():
+        homes[step.key] = tmp_path / step.key
+        homes[step.key].mkdir(exist_ok=True)
+        if isinstance(step, Answer | Score):
+            step.run(homes[step.key], lambda s: homes[s.key], Site())
+    assert [bool(reply.text) and len(reply.likelihoods) for reply in seen] == [2, 1, 2]

@@ -11,14 +11,14 @@ import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from espalier.ability import Likelihood, Prompt, Reply
+from espalier.backends._likelihood import score
 from espalier.backends._model import (
     Model,
     context,
@@ -118,10 +118,15 @@ class Asked:
         raw text there is none.  A pair longer than the context loses its beginning.
         """
         encoded = [self._fit(self.chat.pair(prompt, reply)) for prompt, reply in pairs]
-        totals = np.zeros(len(pairs))
         most = max(1, LOGITS // vocabulary(self.model))
-        for group in self._groups([len(e.ids) for e in encoded], most=most):
-            totals[group] = self._score([encoded[i] for i in group])
+        totals = score(
+            self.model,
+            encoded,
+            groups=partial(self._groups, most=most),
+            overhead=OVERHEAD,
+            most=min(self.site.micro_tokens, most),
+            cache=_keeps_cache(self.model),
+        )
         return [
             Likelihood(total=float(total), tokens=len(_targets(e)), characters=len(reply))
             for total, e, (_, reply) in zip(totals, encoded, pairs, strict=True)
@@ -229,18 +234,6 @@ class Asked:
         return Reply(
             text=text[: min(found)] if found else text, finished=row.finished or bool(found)
         )
-
-    def _score(self, batch: list[Encoded]) -> list[float]:
-        """Return the summed log-probability of each row's supervised tokens."""
-        width = max(1, *(len(e.ids) - 1 for e in batch))
-        ids = self._tensor([(e.ids[:-1] + [0] * width)[:width] for e in batch])
-        marked = [(i, j) for i, e in enumerate(batch) for j in _targets(e)]
-        places = self._tensor([i * width + j - 1 for i, j in marked])
-        labels = self._tensor([batch[i].ids[j] for i, j in marked])
-        logits, _ = logits_at(self.model, places, input_ids=ids, use_cache=False)
-        losses = cross_entropy(logits.float(), labels, reduction="none").double().cpu().numpy()
-        rows = [i for i, _ in marked]
-        return list(-np.bincount(rows, weights=losses, minlength=len(batch)))
 
 
 def _choose(logits: Tensor, rows: Sequence[_Row], temperature: float) -> Tensor:
