@@ -17,10 +17,10 @@ FILES = sorted(SRC.rglob("*.py"))
 LAYERS = (
     {"cli"},
     {"commands"},
-    {"outputs", "schema"},
+    {"adaptive", "outputs", "schema"},
     {"report"},
     {"analysis"},
-    {"collect", "finding", "recommendation"},
+    {"collect", "finding", "forecast", "recommendation"},
     {"plan", "load", "progress", "results"},
     {"catalog", "run", "work"},
     {"study", "steps"},

@@ -7,11 +7,12 @@ or a clock decides enters the table, so the same study gives the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from espalier.errors import DataError
 from espalier.plan import Measurement, Plan
+from espalier.step import Key
 from espalier.steps.evaluate import Exam, Score
 from espalier.steps.train import Pretrained, Train
 from espalier.store import Store, read_json
@@ -87,15 +88,26 @@ def origins(plan: Plan) -> tuple[Origin, ...]:
     )
 
 
-def missing(plan: Plan, store: Store) -> list[tuple[str, str]]:
-    """Return (what, why) of every training stage and measurement that is not there."""
+def missing(
+    plan: Plan, store: Store, reasons: Mapping[Key, str] | None = None
+) -> list[tuple[str, str]]:
+    """Return (what, why) of every training stage and measurement that is not there.
+
+    `reasons` tells why a step was never asked for.
+    """
     found = []
+    told = reasons or {}
     for step in plan.steps.values():
         if not store.has(step):
             label = step.remarks().get("label") or step.remarks().get("ability") or ""
             failed = store.failure(step)
             if failed or isinstance(step, Train):
-                found.append((f"{step.kind} {step.key} {label}".strip(), failed or "not run yet"))
+                found.append(
+                    (
+                        f"{step.kind} {step.key} {label}".strip(),
+                        failed or told.get(step.key) or "not run yet",
+                    )
+                )
     return found
 
 
@@ -105,12 +117,19 @@ def _rows(
     """Yield the rows of one measurement: one for each design that asks for its cell."""
     if not store.has(m.score):
         return
-    checkpoint = m.score.answer.checkpoint
-    updates, tokens = _spent(checkpoint, store, spent)
+    updates, tokens = _spent(m.score.answer.checkpoint, store, spent)
+    known = planned_row(m, plan) | {"updates": updates, "tokens": tokens}
+    row = known | _measured(m.use, m.exam, m.score, store, known["role"])
+    for design in m.cell.designs if m.cell else ("base",):
+        yield row | {"design": design}
+
+
+def planned_row(m: Measurement, plan: Plan) -> dict[str, Any]:
+    """Return the columns of a measurement that are known before it is made."""
     taught = {s.ability for s in plan.study.sources}
     role = m.use.role or m.exam.ability.role or ("in" if m.use.name in taught else "out")
     amounts = dict(m.cell.mixture) if m.cell else {}
-    row = {
+    return {
         "model": m.model.name,
         "parameters": plan.catalog.models[m.model.name].parameters,
         "strategy": m.cell.strategy if m.cell else "base",
@@ -118,15 +137,16 @@ def _rows(
         "stage": m.stage,
         "stages": len(m.cell.stages) if m.cell else 0,
         "amounts": json.dumps(amounts, sort_keys=True),
-        "epoch": _epochs(checkpoint),
+        "epoch": _epochs(m.score.answer.checkpoint),
         "protocol": _protocol(plan),
-        "updates": updates,
-        "tokens": tokens,
         "seed": m.cell.seed if m.cell else 0,
         "data_seed": m.cell.data_seed if m.cell else 0,
-    } | _measured(m.use, m.exam, m.score, store, role)
-    for design in m.cell.designs if m.cell else ("base",):
-        yield row | {"design": design}
+        "ability": m.use.name,
+        "role": role,
+        "split": "test",
+        "suite": m.exam.ability.suite or m.use.name,
+        "key": m.score.key,
+    }
 
 
 def _measured(use: AbilityUse, exam: Exam, score: Score, store: Store, role: str) -> dict[str, Any]:

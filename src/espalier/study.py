@@ -120,6 +120,37 @@ class Seeds(Spec):
         return list(product(self.data, self.training))
 
 
+Kind = Literal[
+    "growth",
+    "size",
+    "mixing",
+    "factors",
+    "strategy",
+    "forgetting",
+    "ood",
+    "exchange",
+    "sensitivity",
+]
+"""A kind of question, as findings name them."""
+
+
+class Adaptive(Spec):
+    """What `run --adaptive` is to decide, and for how much of the full grid's training."""
+
+    questions: tuple[Kind, ...] = Field(
+        (), description="kinds of findings to decide; default: all that the study bears"
+    )
+    budget: float = Field(
+        0.4, gt=0, le=1, description="share of the full grid's training tokens to spend at most"
+    )
+    sure: float = Field(
+        0.9, ge=0.5, lt=1, description="how likely the full grid must be to say the same"
+    )
+    batch: float = Field(
+        0.05, gt=0, le=1, description="share of the full grid's training tokens between two looks"
+    )
+
+
 def _short_model(value: Any) -> Any:
     """Read `Qwen/Qwen3-0.6B` as {name: Qwen3-0.6B, path: Qwen/Qwen3-0.6B}."""
     if isinstance(value, str):
@@ -179,6 +210,9 @@ class Study(Spec):
     )
     measure: Literal["last", "every_stage"] = "last"
     base: bool = Field(True, description="also measure every model untuned")
+    adaptive: Adaptive = Field(
+        Adaptive(), description="what `espalier run --adaptive` decides, and for how much"
+    )
     backend: str = "hf"
 
     root: str = Field(".", exclude=True, json_schema_extra={"readOnly": True})

@@ -7,7 +7,8 @@ tests together, and puts the papers' claims to the findings.  Nothing is read bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 import pandas as pd
@@ -15,7 +16,7 @@ import pandas as pd
 from espalier.analysis._claims import judge
 from espalier.analysis._draft import Draft, decide
 from espalier.analysis._evidence import Evidence, collect
-from espalier.finding import VERDICTS, Findings
+from espalier.finding import VERDICTS, Finding, Findings
 from espalier.results import Table
 from espalier.shelf import Shelf
 
@@ -38,3 +39,20 @@ def analyze(table: Table, items: pd.DataFrame | None = None, *, level: float = 0
     drafts = [draft for kind in order for draft in analyses[kind](evidence)]
     findings = tuple(decide(drafts))
     return Findings(findings=findings, claims=tuple(judge(findings)), left_out=table.left_out)
+
+
+def analyze_each(table: Table, kinds: Collection[str]) -> Mapping[str, tuple[Finding, ...]]:
+    """Return what each protocol of a table bears, as if it were a table of its own.
+
+    Protocols are never compared, so many noisy copies of one study, a protocol each, are analysed
+    in one go.  Only findings of `kinds`; but all are made, as their tests are adjusted together.
+    """
+    evidence = collect(table, 0.95)
+    drafts: dict[str, list[Draft]] = defaultdict(list)
+    for kind in analyses:
+        for draft in analyses[kind](evidence):
+            drafts[draft.finding.protocol].append(draft)
+    return {
+        protocol: tuple(f for f in decide(own) if f.kind in kinds)
+        for protocol, own in drafts.items()
+    }

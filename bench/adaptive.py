@@ -1,0 +1,310 @@
+"""Whether adaptive studies say what their full grids say, and for how much training.
+
+    python bench/adaptive.py [--studies 200] [--null 200] [--seed 0] [--processes 1]
+    python bench/adaptive.py --tunnel [--workers 2]
+
+Simulated: the plan is that of a true study; an oracle of known truth takes the place of training
+(growth of four forms, mixing that helps, hurts or turns, forgetting that replay mends; drawn size
+and noise).  Each study is run adaptively and in full on the same scores, and, as the yardstick of
+what agreement is possible, in full again with other noise.  Questions are those that the full
+grid bears; "agree" is the share of them answered alike, "clear" the same for those that both full
+grids answer alike.  Null studies know no effect at all: counted is how many report one.
+
+Tunnel: `studies/adaptive.yaml` is run adaptively, then completed, truly trained.
+
+The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import mini
+from espalier.adaptive import Grid, Scores, Subject, answers, grid, look, table
+from espalier.analysis import analyze_each
+from espalier.finding import VERDICTS
+from espalier.load import load
+from espalier.plan import Plan, plan
+
+ABILITIES = ("math", "code", "general")
+NONE = {"tied", "keeps", "undecided", "resists", "neither", "does not follow", "does not predict"}
+INTERFERENCE = {"helps", "hurts", "forgets", "ratio"}
+Truth = Callable[[tuple[Mapping[str, int], ...], str], float]
+"""stages, ability -> the expected score"""
+
+
+@lru_cache(maxsize=8)
+def study(seeds: int) -> tuple[Plan, Grid]:
+    """Plan a study of both papers' questions; nothing of it is ever trained."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = mini.study(
+            Path(folder),
+            sources=[{"name": n, "path": f"tunnel:{n}?rows=4200"} for n in ABILITIES],
+            designs=[
+                {"name": "single", "rows": [64, 256, 1024, 4096]},
+                {"name": "together", "rows": [64, 256, 1024], "strategies": ["multitask"]},
+                {"name": "together", "rows": 4096},
+            ],
+            strategies=[
+                "multitask",
+                {"name": "sequential", "order": list(ABILITIES)},
+                {"name": "mixed_sequential", "general": "general"},
+                {"name": "dmt", "general": "general", "k": ["1/256", "1/64", "1/16", "1/4"]},
+            ],
+            seeds=seeds,
+            measure="every_stage",
+            abilities=[{"use": f"tunnel:{n}", "items": 3} for n in ABILITIES],
+            train={"epochs": 3, "batch_size": 16, "max_length": 512},
+        )
+        planned = plan(load(file))
+        return planned, grid(planned)
+
+
+# --- truths ---------------------------------------------------------------------------------
+
+
+def nothing(_: Any, ability: str) -> float:
+    """Score the same whatever is done."""
+    return {"math": 0.3, "code": 0.5, "general": 0.6}[ability]
+
+
+def surface(random: np.random.Generator) -> Truth:
+    """Draw a truth: each ability grows, is mixed with and is forgotten in its own way."""
+    parts = {ability: _ability(random) for ability in ABILITIES}
+
+    def truth(stages: tuple[Mapping[str, int], ...], ability: str) -> float:
+        return parts[ability](stages, ability)
+
+    return truth
+
+
+def _ability(random: np.random.Generator) -> Truth:
+    bottom = random.uniform(0.05, 0.3)
+    rise = random.uniform(0.15, 0.5)
+    form = str(random.choice(["flat", "line", "power", "logistic"], p=[0.1, 0.4, 0.25, 0.25]))
+    mix = str(random.choice(["none", "helps", "hurts", "turns"], p=[0.4, 0.15, 0.2, 0.25]))
+    strength, turn = random.uniform(0.02, 0.1), random.uniform(7, 11)
+    lost = float(random.choice([0.0, random.uniform(0.1, 0.9)]))
+    mended = random.uniform(3, 9)  # doublings of replayed rows that mend half of it
+
+    def grown(own: int) -> float:
+        x = np.log2(own / 64) / 6 if own else -1.0
+        if form == "flat" or x < 0:
+            return bottom
+        if form == "line":
+            return bottom + rise * (0.1 + 0.9 * x)
+        if form == "power":
+            return bottom + rise * (1 - 0.9 * 2 ** (-5 * x))
+        return bottom + rise / (1 + np.exp(-10 * (x - 0.5)))
+
+    def mixed(own: int, others: int) -> float:
+        if mix == "none" or not own or not others:
+            return 0.0
+        size = {"helps": 1.0, "hurts": -1.0, "turns": (turn - np.log2(own)) / 2}[mix]
+        return strength * float(np.clip(size, -1.5, 1.5))
+
+    def truth(stages: tuple[Mapping[str, int], ...], ability: str) -> float:
+        if not stages:
+            return bottom / 2
+        most: dict[str, int] = {}
+        for stage in stages:
+            for source, rows in stage.items():
+                most[source] = max(rows, most.get(source, 0))
+        own = most.get(ability, 0)
+        others = sum(most.values()) - own
+        level = grown(own) + mixed(own, others)
+        last = stages[-1].get(ability, 0)
+        if own and last < own:
+            replay = np.log2(1 + last) / mended
+            level -= lost * (level - bottom / 2) * 2 ** (-(replay**2))
+        return float(np.clip(level, 0.0, 1.0))
+
+    return truth
+
+
+def measure(
+    planned: Plan,
+    truth: Truth,
+    random: np.random.Generator,
+    *,
+    run_sd: float,
+    seed_sd: float,
+    items: int,
+) -> Scores:
+    """Return what every measurement of the full grid scores: truth, run, seed and items."""
+    found: dict[str, dict[str, Any]] = {}
+    runs: dict[tuple[str, str], float] = {}
+    shared: dict[tuple[int, str], float] = defaultdict(lambda: random.normal(0, seed_sd))
+    for m in planned.measurements:
+        if m.score.key in found:
+            continue
+        stages = tuple(m.cell.stages[: m.stage]) if m.cell else ()
+        mean = truth(stages, m.use.name)
+        if m.cell:
+            where = (m.score.answer.checkpoint.key, m.use.name)
+            runs.setdefault(where, random.normal(0, run_sd))
+            mean += runs[where] + shared[m.cell.seed, m.use.name]
+        score = random.binomial(items, min(max(mean, 0.0), 1.0)) / items
+        found[m.score.key] = {
+            "metric": "accuracy",
+            "score": score,
+            "stderr": float(np.sqrt(score * (1 - score) / items)),
+            "n": items,
+            "chance": None,
+            "higher_is_better": True,
+        }
+    return found
+
+
+# --- one study ------------------------------------------------------------------------------
+
+
+def verdicts(made: Grid, scores: Scores) -> dict[Subject, str]:
+    """Return the answers that a table of these scores bears."""
+    (findings,) = analyze_each(table(made, scores), VERDICTS).values()
+    return {subject: answer for subject, (answer, _) in answers(findings).items()}
+
+
+def adapt(made: Grid, scores: Scores) -> tuple[list[int], int, str]:
+    """Run adaptively, with known scores in place of training."""
+    asked: list[int] = []
+    looks = 0
+    while True:
+        seen = look(made, asked, scores)
+        if not seen.cells:
+            return asked, looks, seen.why
+        asked += seen.cells
+        looks += 1
+
+
+def one(number: int, *, seed: int, null: bool) -> dict[str, Any]:
+    """Simulate one study adaptively, in full, and in full again with other noise."""
+    random = np.random.default_rng([seed, number, int(null)])
+    truth = nothing if null else surface(random)
+    noise = {
+        "run_sd": float(random.uniform(0.003, 0.03)),
+        "seed_sd": float(random.choice([0.0, 0.01])),
+        "items": int(random.choice([200, 500, 1319])),
+    }
+    planned, made = study(int(random.choice([2, 3, 5], p=[0.2, 0.5, 0.3])))
+    scores, others = (measure(planned, truth, random, **noise) for _ in range(2))
+    begun = time.process_time()
+    asked, looks, why = adapt(made, scores)
+    took = time.process_time() - begun
+    own = made.measures(asked)
+    short = verdicts(made, {key: scores[key] for key in own})
+    full = verdicts(made, scores)
+    again = verdicts(made, others)
+    return {
+        "tokens": made.cost(asked) / made.full,
+        "looks": looks,
+        "why": why,
+        "seconds": took,
+        "seeds": len(planned.study.seeds.pairs),
+        "answers": [
+            (subject[0], short.get(subject, "undecided"), answer, again[subject])
+            for subject, answer in full.items()
+        ],
+    }
+
+
+def shares(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how often adaptive and full grids answer alike, overall and by kind."""
+    kept: dict[str, list[tuple[bool, bool, bool | None, bool]]] = defaultdict(list)
+    swaps: Counter[str] = Counter()
+    for result in results:
+        for kind, short, full, again in result["answers"]:
+            same = full == again
+            entry = (short == full, same, short == full if same else None, short == again)
+            kept[kind].append(entry)
+            kept["all"].append(entry)
+            if short != full:
+                swaps[f"{kind}: {full} -> {short}"] += 1
+    return {
+        "studies": len(results),
+        "questions": len(kept["all"]),
+        "tokens_median": round(float(np.median([r["tokens"] for r in results])), 3),
+        "tokens_most": round(max(r["tokens"] for r in results), 3),
+        "looks_mean": round(float(np.mean([r["looks"] for r in results])), 1),
+        "seconds_mean": round(float(np.mean([r["seconds"] for r in results])), 2),
+        "ended": dict(Counter(r["why"] for r in results)),
+        "agree": {kind: _share(e[0] for e in entries) for kind, entries in kept.items()},
+        "yardstick": {kind: _share(e[1] for e in entries) for kind, entries in kept.items()},
+        "clear": {
+            kind: _share(e[2] for e in entries if e[2] is not None)
+            for kind, entries in kept.items()
+        },
+        "adaptive_against_other_full": _share(e[3] for e in kept["all"]),
+        "by_seeds": {
+            str(n): _share(
+                short == full
+                for r in results
+                if r["seeds"] == n
+                for _, short, full, _ in r["answers"]
+            )
+            for n in sorted({r["seeds"] for r in results})
+        },
+        "most_frequent_disagreements": dict(swaps.most_common(8)),
+    }
+
+
+def false_alarms(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how many null studies report an effect: adaptive, and in full."""
+    told: dict[str, list[bool]] = defaultdict(list)
+    for result in results:
+        for name, place in (("adaptive", 1), ("full", 2)):
+            said = {word for entry in result["answers"] for word in entry[place].split(" and ")}
+            told[f"{name}: any effect"].append(bool(said - NONE))
+            told[f"{name}: helps, hurts, forgets, ratio"].append(bool(said & INTERFERENCE))
+    return {"studies": len(results)} | {name: _share(hits) for name, hits in told.items()}
+
+
+def _share(hits: Iterator[bool] | Sequence[bool]) -> float | None:
+    listed = list(hits)
+    return round(float(np.mean(listed)), 4) if listed else None
+
+
+def simulate(count: int, *, seed: int, null: bool, processes: int) -> list[dict[str, Any]]:
+    """Simulate so many studies."""
+    task = partial(one, seed=seed, null=null)
+    if processes == 1:
+        return [task(number) for number in range(count)]
+    with ProcessPoolExecutor(processes) as pool:
+        return list(pool.map(task, range(count), chunksize=4))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=200)
+    parser.add_argument("--null", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1)
+    given = parser.parse_args()
+    told: dict[str, Any] = {}
+    if given.studies:
+        options = {"seed": given.seed, "processes": given.processes}
+        told["simulated"] = shares(simulate(given.studies, null=False, **options))
+        print(json.dumps(told["simulated"], indent=1))
+    if given.null:
+        nulls = simulate(given.null, seed=given.seed, null=True, processes=given.processes)
+        told["null"] = false_alarms(nulls)
+        print(json.dumps(told["null"], indent=1))
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()
