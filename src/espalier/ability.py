@@ -59,6 +59,8 @@ class Likelihood:
     """Sum of the natural log-probabilities of the candidate's tokens."""
     tokens: int
     characters: int
+    first: float | None = None
+    """The natural log-probability of its first token alone; None where nobody kept it."""
 
 
 @dataclass(frozen=True, kw_only=True)

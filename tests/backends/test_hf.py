@@ -585,6 +585,8 @@ def test_likelihoods_are_the_models_own_whatever_the_batch(tuned: Path) -> None:
             at = [i for i, s in enumerate(pair.supervised) if s]
             want = sum(logs[i - 1, pair.ids[i]].item() for i in at)
             assert likelihood.total == pytest.approx(want, abs=1e-4)
+            first = logs[at[0] - 1, pair.ids[at[0]]].item()
+            assert likelihood.first == pytest.approx(first, abs=1e-4)
             assert likelihood.tokens == len(at)
             assert likelihood.characters == len(reply)
 

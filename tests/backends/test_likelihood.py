@@ -74,7 +74,8 @@ def test_pairs_that_read_the_same_are_one_line() -> None:
     rows = [Encoded([1, 2, 3, last], [False, False, False, True]) for last in (4, 5, 6)]
     [line] = lines(rows)
     assert line.ids == [1, 2, 3]
-    assert line.wanted == [(2, 4, 0), (2, 5, 1), (2, 6, 2)]
+    totals, firsts = [(2, 4, 0), (2, 5, 1), (2, 6, 2)], [(2, 4, 3), (2, 5, 4), (2, 6, 5)]
+    assert sorted(line.wanted) == sorted([*totals, *firsts])
 
 
 def test_a_family_must_save_more_than_its_own_pass_costs() -> None:

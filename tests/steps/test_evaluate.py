@@ -129,7 +129,7 @@ def test_likelihoods_are_kept_for_each_candidate_or_the_target(
     _, nll = steps()
     rows = pq.read_table(run(nll.answer, tmp_path / "a") / "replies.parquet").to_pylist()
     assert [len(row["likelihoods"]) for row in rows[:4]] == [2, 1, 2, 1]
-    expected = {"total": -_number("what is 0?") / 7, "tokens": 8, "characters": 8}
+    expected = {"total": -_number("what is 0?") / 7, "tokens": 8, "characters": 8, "first": None}
     assert rows[0]["likelihoods"][0] == expected
     assert rows[0]["reply"] is None
 

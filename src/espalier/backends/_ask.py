@@ -119,7 +119,7 @@ class Asked:
         """
         encoded = [self._fit(self.chat.pair(prompt, reply)) for prompt, reply in pairs]
         most = max(1, LOGITS // vocabulary(self.model))
-        totals = score(
+        totals, firsts = score(
             self.model,
             encoded,
             groups=partial(self._groups, most=most),
@@ -128,8 +128,13 @@ class Asked:
             cache=_keeps_cache(self.model),
         )
         return [
-            Likelihood(total=float(total), tokens=len(_targets(e)), characters=len(reply))
-            for total, e, (_, reply) in zip(totals, encoded, pairs, strict=True)
+            Likelihood(
+                total=float(total),
+                tokens=len(_targets(e)),
+                characters=len(reply),
+                first=float(first),
+            )
+            for total, first, e, (_, reply) in zip(totals, firsts, encoded, pairs, strict=True)
         ]
 
     @property

@@ -25,7 +25,10 @@ from espalier.backends._model import Model, logits_at
 from espalier.chat import Encoded
 
 Wanted = tuple[int, int, int]
-"""A place in a line, the token whose probability is wanted after it, and the number of its pair."""
+"""A place in a line, the token whose probability is wanted after it, and the sum it goes into.
+
+Of n pairs, sum i is pair i's total, and sum n + i the part of its first token.
+"""
 
 CACHED = 16
 """Keys and values may take this many times the tokens of a forward pass."""
@@ -48,12 +51,14 @@ def score(
     most: int,
     cache: bool,
 ) -> NDArray[np.float64]:
-    """Return the summed log-probability of each row's supervised tokens, in nats.
+    """Return each row's log-probability in nats: of all its supervised tokens, and of the first.
+
+    Two rows of numbers, one column for each pair.
 
     `groups` cuts places of given lengths into batches, `overhead` is what one more pass costs in
     tokens, `most` how many tokens a pass may have; without `cache` every line is read whole.
     """
-    totals = np.zeros(len(encoded))
+    totals = np.zeros(2 * len(encoded))
     alone: list[Line] = []
     for start, family in families(lines(encoded), overhead if cache else None):
         if not start:
@@ -67,7 +72,7 @@ def score(
                 _read(model, chosen, totals, start=start, memory=memory)
     for batch in groups([len(line.ids) for line in alone]):
         _read(model, [alone[i] for i in batch], totals)
-    return totals
+    return totals.reshape(2, -1)
 
 
 def lines(encoded: Sequence[Encoded]) -> list[Line]:
@@ -79,6 +84,8 @@ def lines(encoded: Sequence[Encoded]) -> list[Line]:
             read = tuple(row.ids[: marks[-1]])
             line = found.setdefault(read, Line(list(read), []))
             line.wanted.extend((j - 1, row.ids[j], number) for j in marks)
+            first = marks[0]
+            line.wanted.append((first - 1, row.ids[first], len(encoded) + number))
     return list(found.values())
 
 

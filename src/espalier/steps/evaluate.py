@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -144,8 +144,10 @@ class Answer(Step):
 
     Its columns: item, prompt, reply (null where likelihoods were asked for), more (replies to
     further turns, or further samples), finished, and likelihoods (one for each candidate: total in
-    nats, tokens, characters).
+    nats, tokens, characters, and the first token's part).
     """
+
+    VERSION: ClassVar[int] = 2
 
     checkpoint: Checkpoint
     questions: Questions
@@ -395,7 +397,12 @@ def _schema() -> pa.Schema:
     import pyarrow as pa
 
     likelihood = pa.struct(
-        [("total", pa.float64()), ("tokens", pa.int64()), ("characters", pa.int64())]
+        [
+            ("total", pa.float64()),
+            ("tokens", pa.int64()),
+            ("characters", pa.int64()),
+            ("first", pa.float64()),
+        ]
     )
     return pa.schema(
         [
