@@ -26,7 +26,11 @@ mixing      estimate: mixed minus single.  `of` is "difference": `amount` (own r
             other sources).  `of` is "crossover": the estimate and interval are own rows at which
             the difference changes its sign, null with a `why` where it does not;
             `differences` (`[[amount, difference, low, high]]`), verdict that of the amounts
-            above the crossing
+            above the crossing.  `of` is "construction": one mixture minus another of another
+            make: `change` (exchanged | added | rebuilt), `mixture` and `against_mixture` (source ->
+            rows), `mixed` and `against_score`, `name` and `against` (what the table calls them, or
+            null), `source` (what joined), `instead_of` (what it took the place of), `origins` (who
+            wrote what there is more of), `equal_size`, `nested` (nothing became less)
 factors     estimate: effect of one doubling of the other data at constant ratio.  `amount` and
             `ratio`: `{effect, interval, p, share, share_interval}`, effect per doubling, share
             of the variance of what mixing does; `cells`.  Confounded: all null, and `why`
@@ -34,9 +38,13 @@ strategy    estimate: strategy minus `against` at equal amounts.  `strategy`, `k
             ("dmt k=1/16"), `against`, `mixtures` (how many are compared), `score`,
             `against_score`,
             `rank` (1 is best), `rank_probability` (of this rank), `of_strategies` (how many are
-            ranked), `differences` (`[{amounts, difference, interval}]`); where several `k` were
-            run, findings of dmt have `best_k`, `best_k_interval`.  Ability "overall" averages
-            the abilities, each in shares of its metric's range, better positive: our own measure
+            ranked), `differences` (`[{amounts, difference, interval}]`), `pairs` (from every other
+            strategy: `[{against, difference, interval, p}]`); where several `k` were run, findings
+            of dmt have `best_k`, `best_k_interval`.  Ability "overall" averages the abilities, each
+            in shares of its metric's range, better positive: our own measure; its findings have
+            `place` and `against_place` (`{specialised, general, on_front, front_probability}` on
+            the Pareto front of the mean of the specialised abilities against the general one, or
+            null)
 forgetting  estimate: last stage minus the best earlier one.  `backward_transfer`, `strategy`,
             `k`, `label`, `amounts` (source -> rows), `stages`, `best_stage`, `scores`
             (`[[stage, score]]`)

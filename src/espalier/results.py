@@ -194,6 +194,7 @@ def tidy(
     measured ability names is refused, since it is most likely misspelt.
     """
     check = _Check(where)
+    frame = frame.reset_index(drop=True)
     extra = _columns(frame, check)
     if not len(frame):
         raise DataError(f"{where}: no rows under the header; write one row for each score")

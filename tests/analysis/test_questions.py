@@ -1,5 +1,7 @@
 """Each question, put to simulated studies whose answer is known."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -195,6 +197,70 @@ def test_a_better_strategy_is_better_per_ability_and_overall_and_ranks_first():
         assert best["rank_probability"] > 0.95
 
 
+def test_the_front_of_specialised_against_general_is_told_with_its_probability():
+    def truth(cell, ability):
+        shift = {"sequential": (0.0, 0.2), "mixed_sequential": (-0.1, -0.1)}.get(cell.strategy)
+        special, general = shift or (0.1, 0.0)
+        return 0.5 + (general if ability == "general" else special)
+
+    findings = study(grid(models=("small",)), truth)
+    places = {f["label"]: f["place"] for f in findings.of("strategy", ability="overall")}
+    assert places["sequential"]["on_front"]
+    assert places["sequential"]["front_probability"] > 0.95
+    assert places["mixed_sequential"]["front_probability"] < 0.05
+    assert not places["mixed_sequential"]["on_front"]
+    assert places["sequential"]["general"] > places["dmt k=1"]["general"]
+    assert not any("place" in f.facts for f in findings.of("strategy", ability="math"))
+
+
+def test_every_pair_of_strategies_is_compared_with_its_own_interval():
+    findings = study(grid(models=("small",)), lambda c, a: 0.5 + 0.2 * (c.k == 1))
+    best = only(findings, "strategy", ability="math", label="dmt k=1")
+    assert {p["against"] for p in best["pairs"]} == {
+        *("sequential", "mixed_sequential"),
+        *("dmt k=1/4", "dmt k=1/16", "dmt k=1/64", "dmt k=1/256"),
+    }
+    assert all(p["interval"][0] < 0.2 < p["interval"][1] and p["p"] < 0.01 for p in best["pairs"])
+
+
+GENERAL = (Origin(name="plain", ability="general"), Origin(name="clean", ability="general"))
+
+
+def built(change, *, names=("", "")):
+    """Return the constructions of a study of two mixtures, of which the second is better."""
+    first = {"math": 512, "plain": 256}
+    second = {
+        "exchanged": {"math": 512, "clean": 256},
+        "added": first | {"code": 64},
+        "rebuilt": {"math": 256, "plain": 512},
+    }[change]
+    cells = [Cell(model="small", amounts=a) for a in (first, second)]
+    frame = table(
+        cells, lambda c, a: 0.4 + 0.2 * (c.amounts == second), np.random.default_rng(0), seeds=5
+    )
+    frame["design"] = [names[json.loads(a) == second] for a in frame["amounts"]]
+    return list(analyze(tidy(frame, sources=GENERAL)).of("mixing", of="construction"))
+
+
+@pytest.mark.parametrize("change", ["exchanged", "added"])
+def test_a_mixture_of_another_make_is_compared_with_the_one_it_was_made_from(change):
+    found = built(change)
+    assert {f.ability for f in found} == {"math", "code", "general"}
+    for f in found:
+        assert (f["change"], f.verdict) == (change, "helps")
+        assert f["source"] == {"exchanged": "clean", "added": "code"}[change]
+        assert f.interval[0] < 0.2 < f.interval[1]
+
+
+def test_mixtures_of_the_same_sources_are_compared_only_where_the_table_names_them():
+    assert not built("rebuilt")
+    found = built("rebuilt", names=("baseline", "tailored"))
+    assert {(f["name"], f["against"], f.verdict) for f in found} == {
+        ("tailored", "baseline", "helps")
+    }
+    assert all(f["equal_size"] and not f["nested"] for f in found)
+
+
 def factorial():
     amounts = (64, 256, 1024, 4096)
     yield from (Cell(model="small", amounts={"math": n}) for n in amounts)
@@ -275,14 +341,21 @@ def test_an_out_of_domain_ability_that_moves_with_the_others_follows():
     assert only(findings, "ood").verdict != "follows"
 
 
-def test_a_table_of_one_seed_compares_nothing_and_says_why():
-    findings = study(grid(), crossing, seeds=1)
-    compared = [f for f in findings.findings if f.kind in ("mixing", "strategy", "size")]
-    assert {f.verdict for f in compared} == {"undecided"}
-    with_interval = [f for f in compared if f.interval]
-    assert with_interval
+@pytest.mark.parametrize("truth", [nothing, only_growth, lambda c, a: crossing(c, a)])
+def test_a_table_of_one_seed_decides_nothing_and_says_why(truth):
+    findings = study(grid(), truth, seeds=1)
+    assert {f.verdict for f in findings.findings} == {"undecided"}
+    with_interval = [f for f in findings.findings if f.interval]
+    assert {f.kind for f in with_interval} >= {"growth", "mixing", "strategy", "size"}
     assert {f.noise for f in with_interval} == {"items only"}
     assert all("one seed" in f.why or "outside" in f.why for f in with_interval)
+
+
+def test_one_seed_in_the_contracts_words_shows_nothing_and_is_not_decided():
+    told = study(grid(), crossing, seeds=1).to_dict()["findings"]
+    assert not any(f["decided"] for f in told)
+    assert {f["verdict"] for f in told if f["kind"] == "mixing"} == {"tied"}
+    assert {f["verdict"] for f in told if f["kind"] == "growth"} == {"undecided"}
 
 
 def test_one_seed_without_standard_errors_has_no_interval():

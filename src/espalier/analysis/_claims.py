@@ -3,20 +3,32 @@
 A claim is cut into parts, and each finding that bears on a part is for it, against it, or open.
 The claim *fails* where a part has more findings against it than for it, *holds* where every part
 that it cannot do without has findings for it and more of them than against, is *not tested* where
-no finding bears on it, and is *undecided* otherwise.  A finding counts by its adjusted test; in a
-table of single seeds by its cautious one (items, and the scatter about growth curves), with
-Bonferroni's correction within the part.
+no finding bears on it, and is *undecided* otherwise.  A finding counts by its adjusted test.
+
+A table of single seeds decides no finding, but a paper's sentence can still be held against it,
+by a cautious test that says what it leaves open: another run is taken to scatter as the scores do
+about smooth growth curves, or, where there are none, by as much again as its items do.  The tests
+of one part are adjusted together (Benjamini and Hochberg).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import sqrt
 
-from espalier.finding import ITEMS_ONLY, Claim, ClaimVerdict, Finding
+from scipy.stats import norm
+from statsmodels.stats.multitest import multipletests
+
+from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Claim, ClaimVerdict, Finding, Interval
 
 Placed = tuple[int, Finding]
 """A finding with its place."""
+Vote = tuple[int, int | None]
+"""Place of a finding, and 1 (for), -1 (against), 0 (open) or None (no test possible)."""
+ALPHA = 0.05
+ANOTHER_RUN = sqrt(2)
+"""Where one seed is all there is, another run is taken to add as much noise as the items."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +37,7 @@ class Part:
 
     says: str
     """What it would mean for the part to hold, in words."""
-    votes: Sequence[tuple[int, int | None]]
-    """Place of a finding, and 1 (for), -1 (against), 0 (open) or None (no test possible)."""
+    votes: Sequence[Vote]
     needed: bool = True
 
     @property
@@ -83,9 +94,7 @@ def _judge(statement: Statement, placed: Sequence[Placed]) -> Claim:
         verdict = "undecided"
     places = list(dict.fromkeys(place for p in parts for place, _ in p.votes))
     because = "; ".join(f"{p.says}: {p.result} ({p.count})" for p in tested)
-    single = any(placed[place][1].noise == ITEMS_ONLY for place in places)
-    if verdict != "not tested" and single:
-        because += "; single seeds: what another run would give is only guessed from the curves"
+    because += _caution([placed[place][1] for place in places])
     return Claim(
         id=statement.id,
         text=statement.text,
@@ -95,29 +104,84 @@ def _judge(statement: Statement, placed: Sequence[Placed]) -> Claim:
     )
 
 
-def direction(finding: Finding, tests: int) -> int | None:
-    """Return 1 where the estimate is significantly for the better, -1 for the worse, 0 for neither.
+def _caution(findings: Sequence[Finding]) -> str:
+    """Say what the judgement of single seeds takes for granted."""
+    single = [f for f in findings if f.noise in (ITEMS_ONLY, UNKNOWN) and f.estimate is not None]
+    if not single:
+        return ""
+    if any(f.p is not None for f in single):
+        return (
+            "; single seeds: what another run would give is only guessed, from the scatter of the "
+            "scores about growth curves"
+        )
+    return (
+        "; single seeds: what another run would give is only guessed, by taking it to scatter as "
+        "much as the items do"
+    )
 
-    None where no test was possible.  `tests` is how many findings the part looks at.
-    """
+
+def error(finding: Finding) -> float | None:
+    """Return the standard error by which claims judge a finding, None where nothing tells it."""
+    if finding.noise == SEEDS:
+        return _half(finding.interval)
+    if finding.p is not None and finding.estimate:
+        return from_p(finding.estimate, finding.p)
+    own = _half(finding.interval)
+    return None if own is None else own * ANOTHER_RUN
+
+
+def from_p(estimate: float, p: float) -> float:
+    """Return the standard error behind a two-sided p-value."""
+    return abs(estimate) / float(norm.isf(min(max(p, 1e-300), 1 - 1e-12) / 2))
+
+
+def _half(interval: Interval | None) -> float | None:
+    return None if interval is None else (interval[1] - interval[0]) / 2 / 1.96
+
+
+def p_of(finding: Finding) -> tuple[float | None, bool]:
+    """Return the p-value by which claims judge a finding, and whether it is adjusted already."""
     if finding.estimate is None:
-        return None
+        return None, False
     if finding.p_adjusted is not None:
-        clear = finding.p_adjusted <= 0.05
-    elif finding.p is not None:
-        clear = finding.p * tests <= 0.05
-    else:
-        return None
-    if not clear:
-        return 0
-    return 1 if (finding.estimate > 0) == finding.higher_is_better else -1
+        return finding.p_adjusted, True
+    if finding.p is not None:
+        return finding.p, False
+    spread = error(finding)
+    if spread is None or not spread:
+        return None, False
+    return float(2 * norm.sf(abs(finding.estimate) / spread)), False
 
 
-def vote(chosen: Iterable[Placed], wanted: int = 1) -> list[tuple[int, int | None]]:
+def adjusted(values: Sequence[tuple[float | None, bool]]) -> list[float | None]:
+    """Adjust p-values together (Benjamini and Hochberg), but for those that are so already."""
+    raw = [(i, p) for i, (p, done) in enumerate(values) if p is not None and not done]
+    result = [p for p, _ in values]
+    if raw:
+        for (i, _), fair in zip(
+            raw, multipletests([p for _, p in raw], method="fdr_bh")[1], strict=True
+        ):
+            result[i] = float(fair)
+    return result
+
+
+def vote(chosen: Iterable[Placed], wanted: int = 1) -> list[Vote]:
     """Return the votes of findings whose effect should point to `wanted` (1 better, -1 worse)."""
     listed = list(chosen)
-    votes: list[tuple[int, int | None]] = []
-    for place, finding in listed:
-        found = direction(finding, len(listed))
-        votes.append((place, None if found is None else found * wanted))
-    return votes
+    values = adjusted([p_of(f) for _, f in listed])
+    return [
+        (
+            place,
+            None
+            if p is None
+            else sign(f.estimate or 0.0, p, higher_is_better=f.higher_is_better) * wanted,
+        )
+        for (place, f), p in zip(listed, values, strict=True)
+    ]
+
+
+def sign(estimate: float, p: float, *, higher_is_better: bool) -> int:
+    """Return 1 where an estimate is clearly for the better, -1 for the worse, 0 for neither."""
+    if p > ALPHA or not estimate:
+        return 0
+    return 1 if (estimate > 0) == higher_is_better else -1

@@ -7,13 +7,25 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 from scipy.stats import norm
 
-from espalier.analysis._claims import Part, Placed, Statement, vote
-from espalier.finding import SEEDS, Finding, Interval
+from espalier.analysis._claims import (
+    ANOTHER_RUN,
+    Part,
+    Placed,
+    Statement,
+    Vote,
+    adjusted,
+    error,
+    from_p,
+    sign,
+    vote,
+)
+from espalier.finding import Finding
 
 GENERAL, OVERALL = "general", "overall"
 
@@ -32,7 +44,7 @@ def _scaling(placed: Sequence[Placed]) -> list[Part]:
     ]
 
 
-def _differ(growth: Sequence[Placed]) -> list[tuple[int, int | None]]:
+def _differ(growth: Sequence[Placed]) -> list[Vote]:
     """Vote for two abilities of one model that differ in verdict, or in gain where units agree."""
     by_model: dict[tuple[str, str], list[Placed]] = defaultdict(list)
     for i, f in growth:
@@ -42,7 +54,7 @@ def _differ(growth: Sequence[Placed]) -> list[tuple[int, int | None]]:
         for (i, a), (j, b) in combinations(case, 2):
             if a.ability == b.ability:
                 continue
-            apart = a.metric == b.metric and _apart(a.interval, b.interval)
+            apart = _unit(a) == _unit(b) and _apart(a, b)
             decided = "undecided" not in (a.verdict, b.verdict)
             for place in (i, j):
                 differ = apart or (decided and a.verdict != b.verdict)
@@ -50,8 +62,20 @@ def _differ(growth: Sequence[Placed]) -> list[tuple[int, int | None]]:
     return list(votes.items())
 
 
-def _apart(a: Interval | None, b: Interval | None) -> bool:
-    return a is not None and b is not None and (a[1] < b[0] or b[1] < a[0])
+def _unit(finding: Finding) -> object:
+    """Return what a gain is counted in: shares, percents, or else the metric itself."""
+    top = max(point["score"] for point in finding["points"])
+    if not finding.higher_is_better or top > 100:
+        return finding.metric
+    return 1 if top <= 1 else 100 if top > 10 else finding.metric
+
+
+def _apart(a: Finding, b: Finding) -> bool:
+    """Say whether two gains are further apart than their two intervals reach."""
+    errors = error(a), error(b)
+    if a.estimate is None or b.estimate is None or errors[0] is None or errors[1] is None:
+        return False
+    return abs(a.estimate - b.estimate) > 1.96 * (errors[0] + errors[1])
 
 
 def _case(finding: Finding) -> tuple[str, ...]:
@@ -64,7 +88,7 @@ def _mixing(placed: Sequence[Placed]) -> list[Part]:
     by_case: dict[tuple[str, ...], list[Placed]] = defaultdict(list)
     for i, f in _of(placed, "mixing"):
         if f.facts.get("of") == "difference":
-            by_case[*_case(f), f["source"]].append((i, f))
+            by_case[*_case(f), f["source"], *sorted(f["mixture"])].append((i, f))
     ordered = [sorted(case, key=lambda p: p[1]["amount"]) for case in by_case.values()]
     several = [case for case in ordered if len(case) > 1]
     return [
@@ -74,11 +98,38 @@ def _mixing(placed: Sequence[Placed]) -> list[Part]:
 
 
 def _ratio(placed: Sequence[Placed]) -> list[Part]:
-    votes: list[tuple[int, int | None]] = []
+    votes: list[Vote] = []
     for i, f in _of(placed, "factors"):
         says = {"amount": 1, "ratio": -1, "both": -1}
         votes.append((i, None if f.estimate is None else says.get(f.verdict, 0)))
     return [Part(says="the amount of other data matters and its ratio does not", votes=votes)]
+
+
+def _hidden(placed: Sequence[Placed]) -> list[Part]:
+    """Hold mixtures with a variant of the general source against those with the whole of it."""
+    by_case: dict[tuple[str, ...], list[Placed]] = defaultdict(list)
+    for i, f in _of(placed, "mixing"):
+        if f["of"] == "construction" and f["change"] == "exchanged" and f["amount"]:
+            other = f.ability != GENERAL and f["source"] not in f["against_mixture"]
+            if other and f["source_ability"] == GENERAL:
+                by_case[_case(f)].append((i, f))
+    ordered = [sorted(case, key=lambda p: p[1]["amount"]) for case in by_case.values()]
+    changed = {i: f["mixture"] for case in ordered for i, f in case}
+    early: dict[tuple[str, ...], list[Placed]] = defaultdict(list)
+    for i, f in _of(placed, "mixing"):
+        if f["of"] == "difference" and f["mixture"] in changed.values():
+            early[_case(f)].append((i, f))
+    smallest = [min(case, key=lambda p: p[1]["amount"]) for case in early.values()]
+    return [
+        Part(
+            says="at the largest amount, specialised abilities are better without the hidden rows",
+            votes=vote(case[-1] for case in ordered),
+        ),
+        Part(
+            says="at the smallest amount, mixing still helps without them",
+            votes=vote(smallest),
+        ),
+    ]
 
 
 def _strategies(placed: Sequence[Placed]) -> list[Part]:
@@ -86,20 +137,10 @@ def _strategies(placed: Sequence[Placed]) -> list[Part]:
     ordered = [(i, f) for i, f in found if f["strategy"] in ("sequential", "mixed_sequential")]
     special = [(i, f) for i, f in ordered if f.ability != GENERAL]
     general = [(i, f) for i, f in ordered if f.ability == GENERAL]
-    staged: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
-    for _, f in special:
-        staged[_case(f)].append(f)
-    pairs = [
-        (i, f, other)
-        for i, f in found
-        if f["strategy"] == "dmt" and f.ability != GENERAL
-        for other in staged[_case(f)]
-    ]
+    kept = [(i, f) for i, f in found if f["strategy"] == "dmt" and f.ability != GENERAL]
     return [
         Part(says="one stage after the other loses specialised skill", votes=vote(special, -1)),
-        Part(
-            says="DMT keeps more of it", votes=[(i, _above(f, s, len(pairs))) for i, f, s in pairs]
-        ),
+        Part(says="DMT keeps more of it", votes=_beats(kept, _ordered)),
         Part(
             says="training the general data last is better for the general ability",
             votes=vote(general),
@@ -108,76 +149,89 @@ def _strategies(placed: Sequence[Placed]) -> list[Part]:
     ]
 
 
-def _above(better: Finding, worse: Finding, tests: int) -> int | None:
-    """Return 1 where a strategy beats another; both are measured against the same third."""
-    if better.estimate is None or worse.estimate is None:
-        return None
-    gap = better.estimate - worse.estimate
-    errors = [_error(f) for f in (better, worse)]
-    if None in errors:
-        return None
-    # Both intervals hold the third strategy's noise, so this errs on the side of caution.
-    spread = math.hypot(*(e for e in errors if e is not None))
-    if abs(gap) <= (2.0 + math.log10(max(tests, 1))) * spread:
-        return 0
-    return 1 if (gap > 0) == better.higher_is_better else -1
+def _ordered(pair: Mapping[str, Any]) -> bool:
+    return pair["against"] in ("sequential", "mixed_sequential")
 
 
-def _error(finding: Finding) -> float | None:
-    """Return the standard error that a finding's test used: from its p-value, or its interval."""
-    if finding.noise != SEEDS:
-        if finding.p is None or not finding.estimate:
-            return None
-        return abs(finding.estimate) / float(norm.isf(max(finding.p, 1e-300) / 2) or 1e-9)
-    if finding.interval is None:
-        return None
-    return (finding.interval[1] - finding.interval[0]) / 2 / 1.96
-
-
-def _replay(placed: Sequence[Placed]) -> list[Part]:
-    found = _of(placed, "strategy")
-    none: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
-    for _, f in found:
-        if f["strategy"] == "mixed_sequential" and f.ability != GENERAL:
-            none[_case(f)].append(f)
-    sweeps: dict[tuple[str, ...], list[Placed]] = defaultdict(list)
-    for i, f in found:
-        if f["strategy"] == "dmt" and f["k"]:
-            sweeps[_case(f)].append((i, f))
-    first: list[tuple[int, int | None]] = []
-    rises: list[tuple[int, int | None]] = []
-    falls: list[tuple[int, int | None]] = []
-    for case, sweep in sweeps.items():
-        sweep.sort(key=lambda p: p[1]["k"])
-        place, smallest = sweep[0]
-        first += [(place, _above(smallest, f, len(sweeps))) for f in none[case]]
-        if len(sweep) > 2:
-            slope = _slope([f for _, f in sweep])
-            if case[0] == GENERAL:
-                falls.append((place, None if slope is None else -slope))
-            else:
-                rises.append((place, slope))
+def _beats(found: Sequence[Placed], wanted: Callable[[Mapping[str, Any]], bool]) -> list[Vote]:
+    """Vote for strategies that are better than those wanted, by their own paired differences."""
+    pairs = [(i, f, pair) for i, f in found for pair in f["pairs"] if wanted(pair)]
+    values = adjusted([_pair_p(pair) for _, _, pair in pairs])
     return [
-        Part(says="the smallest k helps the specialised abilities over none", votes=first),
-        Part(says="specialised abilities rise with k", votes=rises),
-        Part(says="the general ability falls with k", votes=falls, needed=False),
+        (
+            i,
+            None if p is None else sign(pair["difference"], p, higher_is_better=f.higher_is_better),
+        )
+        for (i, f, pair), p in zip(pairs, values, strict=True)
     ]
 
 
-def _slope(sweep: Sequence[Finding]) -> int | None:
-    """Return the sign of the trend over log k, 0 where it is within its error."""
-    errors = [_error(f) for f in sweep]
-    if any(e is None or not e for e in errors):
+def _pair_p(pair: Mapping[str, Any]) -> tuple[float | None, bool]:
+    spread = _pair_error(pair)
+    if pair["p"] is not None or not spread:
+        return pair["p"], False
+    return float(2 * norm.sf(abs(pair["difference"]) / spread)), False
+
+
+def _pair_error(pair: Mapping[str, Any]) -> float | None:
+    """Return the standard error of one strategy's difference from another."""
+    if pair["p"] is not None and pair["difference"]:
+        return from_p(pair["difference"], pair["p"])
+    if pair["interval"] is None:
         return None
+    low, high = pair["interval"]
+    return float((high - low) / 2 / 1.96 * (1 if pair["p"] is not None else ANOTHER_RUN))
+
+
+def _replay(placed: Sequence[Placed]) -> list[Part]:
+    sweeps: dict[tuple[str, ...], list[Placed]] = defaultdict(list)
+    for i, f in _of(placed, "strategy"):
+        if f["strategy"] == "dmt" and f["k"]:
+            sweeps[_case(f)].append((i, f))
+    ordered = [sorted(sweep, key=lambda p: p[1]["k"]) for sweep in sweeps.values()]
+    smallest = [sweep[0] for sweep in ordered if sweep[0][1].ability != GENERAL]
+    swept = [sweep for sweep in ordered if len(sweep) > 2]
+    special = [sweep for sweep in swept if sweep[0][1].ability != GENERAL]
+    general = [sweep for sweep in swept if sweep[0][1].ability == GENERAL]
+    return [
+        Part(
+            says="the smallest k helps the specialised abilities over none",
+            votes=_beats(smallest, lambda pair: pair["against"] == "mixed_sequential"),
+        ),
+        Part(says="specialised abilities rise with k", votes=_trends(special, 1)),
+        Part(says="the general ability falls with k", votes=_trends(general, -1), needed=False),
+    ]
+
+
+def _trends(sweeps: Sequence[Sequence[Placed]], wanted: int) -> list[Vote]:
+    """Vote by the slope of each sweep over log k."""
+    slopes = [_slope([f for _, f in sweep]) for sweep in sweeps]
+    values = adjusted([(p, False) for _, p in slopes])
+    votes: list[Vote] = []
+    for sweep, (slope, _), p in zip(sweeps, slopes, values, strict=True):
+        place, first = sweep[0]
+        found = None if p is None else sign(slope, p, higher_is_better=first.higher_is_better)
+        votes.append((place, None if found is None else found * wanted))
+    return votes
+
+
+def _slope(sweep: Sequence[Finding]) -> tuple[float, float | None]:
+    """Return the slope over log2 k and its p-value.
+
+    What all share of the strategy they are measured against cancels; a cell's own error is that
+    of a pair of them by the square root of two.
+    """
     x = [math.log2(f["k"]) for f in sweep]
     middle = sum(x) / len(x)
     square = sum((v - middle) ** 2 for v in x)
-    weights = [(v - middle) / square for v in x]
-    slope = sum(w * (f.estimate or 0.0) for w, f in zip(weights, sweep, strict=True))
-    error = math.sqrt(sum((w * (e or 0.0)) ** 2 for w, e in zip(weights, errors, strict=True)))
-    if abs(slope) <= 2 * error:
-        return 0
-    return 1 if (slope > 0) == sweep[0].higher_is_better else -1
+    slope = sum((v - middle) / square * (f.estimate or 0.0) for v, f in zip(x, sweep, strict=True))
+    inside = {f["label"] for f in sweep}
+    errors = [_pair_error(p) for f in sweep for p in f["pairs"] if p["against"] in inside]
+    known = [e for e in errors if e]
+    if not known or len(known) < len(errors):
+        return slope, None
+    spread = sum(known) / len(known) / math.sqrt(2 * square)
+    return slope, float(2 * norm.sf(abs(slope) / spread))
 
 
 dong2023 = (
@@ -214,7 +268,8 @@ dong2023 = (
     Statement(
         id="dong2023.7",
         text="Without the code and math hidden in general data the conflict shrinks.",
-        untested="it needs a general source with and without its hidden code and math, and no "
-        "finding compares two such sources",
+        parts=_hidden,
+        untested="it needs a general source with and without its hidden code and math, both mixed "
+        "with the same rows of the others",
     ),
 )

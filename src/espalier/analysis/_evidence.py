@@ -39,6 +39,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 OVERALL, OVERALL_METRIC = "overall", "share of range"
+OURS = ("base", "single", "together")
+"""Designs that any study has; `vary` and what is varied is another."""
 OWN_DF = 20
 """A model with so many degrees of freedom between runs has its own noise."""
 
@@ -139,11 +141,10 @@ def total(parts: Iterable[tuple[float, Effect]]) -> Effect:
     weighted = list(parts)
     value = sum(w * e.value for w, e in weighted)
     seeds = min((e.seeds for _, e in weighted), default=0)
-    if any(e.variance is None for _, e in weighted):
-        return Effect(value=value, variance=None, noise=UNKNOWN, seeds=seeds)
-    pieces = [(w**2 * (e.variance or 0.0), e.df) for w, e in weighted]
-    variance, df = _satterthwaite(pieces)
-    noise = SEEDS if all(e.noise == SEEDS for _, e in weighted) else ITEMS_ONLY
+    variance, df, noise = None, math.inf, UNKNOWN
+    if all(e.variance is not None for _, e in weighted):
+        variance, df = _satterthwaite((w**2 * (e.variance or 0.0), e.df) for w, e in weighted)
+        noise = SEEDS if all(e.noise == SEEDS for _, e in weighted) else ITEMS_ONLY
     cautious, cautious_df = None, math.inf
     if noise != SEEDS and all(e.testable or e.cautious is not None for _, e in weighted):
         cautious, cautious_df = _satterthwaite(
@@ -371,6 +372,8 @@ class Evidence:
     level: float
     most: Mapping[str, int] = field(default_factory=dict)
     """The largest amount of each source anywhere in the table."""
+    named: Mapping[frozenset[tuple[str, int]], str] = field(default_factory=dict)
+    """Mixtures by the name of their design, where the table gives one that is none of ours."""
 
     def together(self, mixture: Mapping[str, int]) -> bool:
         """Say whether all sources of a mixture are at equal rows or an equal share of the most."""
@@ -387,7 +390,19 @@ def collect(table: Table, level: float) -> Evidence:
         for name, rows in mixture.items():
             most[name] = max(rows, most.get(name, 0))
     panels = tuple(_panels(frame, table, most)) if len(frame) else ()
-    return Evidence(panels=panels, origins=table.sources, level=level, most=most)
+    return Evidence(
+        panels=panels, origins=table.sources, level=level, most=most, named=_named(table)
+    )
+
+
+def _named(table: Table) -> dict[frozenset[tuple[str, int]], str]:
+    """Return the mixtures whose design the table names itself, in its order."""
+    pairs = table.frame[["mixture", "design"]].drop_duplicates("mixture")
+    return {
+        frozenset(table.mixtures[mixture].items()): str(design)
+        for mixture, design in zip(pairs["mixture"], pairs["design"], strict=True)
+        if design not in OURS and not str(design).startswith("vary")
+    }
 
 
 _Columns = Mapping[str, NDArray[Any]]
@@ -506,7 +521,8 @@ def _runs(frame: pd.DataFrame) -> pd.DataFrame:
     score = frame["score"].to_numpy()
     variance = frame["variance"].to_numpy()
     runs["score"] = np.add.reduceat(score, starts) / counts
-    runs["variance"] = np.add.reduceat(variance, starts) / counts**2
+    # Asked again, a run meets the same items: their noise stays.
+    runs["variance"] = np.add.reduceat(variance, starts) / counts
     named = frame["key"].str.startswith("#").to_numpy()
     labels = np.where(named, frame["row"].to_numpy().astype(object), frame["key"].to_numpy())
     runs["labels"] = [tuple(labels[a : a + n]) for a, n in zip(starts, counts, strict=True)]

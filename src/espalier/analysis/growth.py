@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from espalier.analysis._curves import PRICE, Curve, choose, fit, grids, hinges, profile
-from espalier.analysis._draft import ALPHA, Draft, Verdict, finding
+from espalier.analysis._draft import ALPHA, Draft, Verdict, finding, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
-from espalier.finding import SCATTER, SEEDS, Interval, Point, within
+from espalier.finding import SEEDS, Interval, Point, within
 
 Floats = NDArray[np.float64]
 
@@ -146,11 +146,10 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
         "gain_interval": gain.interval(evidence.level),
         "out_of_sample_error": _out_of_sample(series.amounts, scores, variances, known=known),
     } | bend
-    tests = {} if gain.p is None else {"effect": gain.p}
     return Draft(
         finding=finding("growth", panel, block, gain, evidence, rows=rows, **facts),
         family="growth",
-        tests=tests,
+        tests=tests_of(gain),
         verdict=_verdict(gain, series.doublings, panel, evidence.level, bent=bool(bend)),
     )
 
@@ -163,24 +162,9 @@ def _no_plateau(series: Series) -> str:
 
 
 def _gain(block: Block, series: Series) -> Effect:
-    """Return the gain per doubling from end to end.
-
-    With single seeds, the scatter about the curve is noise enough to test it: the amounts are
-    the repetitions.
-    """
+    """Return the gain per doubling from end to end."""
     first, last = series.conditions[0], series.conditions[-1]
-    effect = block.contrast([(last, 1 / series.doublings), (first, -1 / series.doublings)])
-    if effect.cautious is None or effect.testable:
-        return effect
-    return Effect(
-        value=effect.value,
-        variance=effect.cautious,
-        df=effect.cautious_df,
-        noise=SCATTER,
-        cautious=effect.cautious,
-        cautious_df=effect.cautious_df,
-        seeds=effect.seeds,
-    )
+    return block.contrast([(last, 1 / series.doublings), (first, -1 / series.doublings)])
 
 
 def _points(panel: Panel, block: Block, series: Series, level: float) -> list[Point]:

@@ -12,6 +12,7 @@ at measured amounts, and is as wide as the grid where the noise is small.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from espalier.analysis._constructions import constructions
 from espalier.analysis._draft import Draft, finding, signed, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, total
 from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Interval
@@ -35,16 +37,30 @@ Pair = tuple[int, Condition, Condition]
 def mixing(evidence: Evidence) -> Iterator[Draft]:
     """Yield a difference for each amount, and a crossover for each model and source."""
     for panel in evidence.panels:
-        if panel.role != "in":
-            continue
         for block in panel.blocks:
-            for source in panel.sources:
-                pairs = list(_pairs(panel, block, source, evidence))
-                effects = [block.contrast([(m, 1.0), (s, -1.0)]) for _, m, s in pairs]
-                for pair, effect in zip(pairs, effects, strict=True):
-                    yield _difference(panel, block, source, pair, effect, evidence)
-                if pairs:
-                    yield _crossover(panel, block, source, pairs, effects, evidence)
+            if panel.role == "in":
+                for source in panel.sources:
+                    yield from _source(panel, block, source, evidence)
+            yield from constructions(panel, block, evidence)
+
+
+def _source(panel: Panel, block: Block, source: str, evidence: Evidence) -> Iterator[Draft]:
+    """Yield what mixing does to one source's ability, and the crossover of the widest series."""
+    pairs = list(_pairs(panel, block, source, evidence))
+    effects = [block.contrast([(m, 1.0), (s, -1.0)]) for _, m, s in pairs]
+    for pair, effect in zip(pairs, effects, strict=True):
+        yield _difference(panel, block, source, pair, effect, evidence)
+    if not pairs:
+        return
+    series: dict[frozenset[str], list[int]] = defaultdict(list)
+    for place, (_, mixed, _) in enumerate(pairs):
+        series[frozenset(mixed.mixture)].append(place)
+    if all(evidence.together(mixed.mixture) for _, mixed, _ in pairs):
+        order = {name: place for place, name in enumerate(evidence.origins)}
+        chosen = min(series, key=lambda s: (-len(series[s]), sorted(order[n] for n in s)))
+        pairs = [pairs[i] for i in series[chosen]]
+        effects = [effects[i] for i in series[chosen]]
+    yield _crossover(panel, block, source, pairs, effects, evidence)
 
 
 def _pairs(panel: Panel, block: Block, source: str, evidence: Evidence) -> Iterator[Pair]:

@@ -3,6 +3,8 @@
 Every strategy is compared with multitask (or, where that was not run, with the strategy that was
 run on most mixtures), over the mixtures both were run on, seed by seed.  The rank counts from 1;
 its probability is the share of noisy copies of the study in which the strategy has that rank.
+Overall findings also say whether a strategy is on the Pareto front of the specialised abilities
+(their mean) against the general one, and in what share of noisy copies it is.
 
 The best `k` of a strategy is the top of a parabola in log2 k.  Its interval is the hull of that
 top in noisy copies, and of all `k` that cannot be told from the best one (multiple comparisons
@@ -14,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,8 +24,10 @@ from numpy.typing import NDArray
 
 from espalier.analysis._draft import Draft, finding, signed, tests_of
 from espalier.analysis._evidence import (
+    OVERALL,
     Block,
     Condition,
+    Effect,
     Evidence,
     Panel,
     label,
@@ -35,8 +39,13 @@ Floats = NDArray[np.float64]
 Name = tuple[str, float | None]
 """A strategy and its `k`."""
 Mixture = tuple[tuple[str, int], ...]
+Place = Mapping[str, Any]
+"""`specialised`, `general` (shares of range, better upwards), `on_front`, `front_probability`."""
 
+GENERAL = "general"
 DRAWS = 1000
+MANY = 16
+"""Of more strategies not every pair is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +67,10 @@ def strategy(evidence: Evidence) -> Iterator[Draft]:
                 continue
             ranks = _ranks(panel, block, field)
             best = _best_ks(panel, block, field, evidence.level)
+            places = _places(panel, block, field, evidence) if panel.ability == OVERALL else {}
             for name in field.by_name:
                 if name != field.against:
-                    yield _compare(panel, block, field, name, ranks, best, evidence)
+                    yield _compare(panel, block, field, name, ranks, best, places, evidence)
 
 
 def _field(block: Block) -> Field | None:
@@ -88,13 +98,12 @@ def _compare(
     name: Name,
     ranks: Mapping[Name, tuple[int, float]],
     best: Mapping[str, tuple[float, Interval]],
+    places: Mapping[Name, Place],
     evidence: Evidence,
 ) -> Draft:
     mine, theirs = field.by_name[name], field.by_name[field.against]
     shared = sorted(mine.keys() & theirs.keys())
-    weights = [(mine[m], 1 / len(shared)) for m in shared]
-    weights += [(theirs[m], -1 / len(shared)) for m in shared]
-    effect = block.contrast(weights)
+    effect = _paired(block, mine, theirs)
     each = [(shared[0], effect)]
     if len(shared) > 1:
         each = [(m, block.contrast([(mine[m], 1.0), (theirs[m], -1.0)])) for m in shared]
@@ -116,14 +125,87 @@ def _compare(
             {"amounts": dict(m), "difference": e.value, "interval": e.interval(evidence.level)}
             for m, e in each
         ],
+        "pairs": _pairs(block, field, name, evidence.level),
     }
-    rows = block.rows_of(c for c, _ in weights)
+    if panel.ability == OVERALL:
+        facts |= {"place": places.get(name), "against_place": places.get(field.against)}
+    rows = block.rows_of(c for m in shared for c in (mine[m], theirs[m]))
     return Draft(
         finding=finding("strategy", panel, block, effect, evidence, rows=rows, **facts),
         family="order",
         tests=tests_of(effect),
         verdict=signed(effect, panel.better, "better", "worse", "tied"),
     )
+
+
+def _paired(
+    block: Block, mine: Mapping[Mixture, Condition], theirs: Mapping[Mixture, Condition]
+) -> Effect:
+    """Return the mean difference over the mixtures that both were run on."""
+    shared = sorted(mine.keys() & theirs.keys())
+    weights = [(mine[m], 1 / len(shared)) for m in shared]
+    return block.contrast(weights + [(theirs[m], -1 / len(shared)) for m in shared])
+
+
+def _pairs(block: Block, field: Field, name: Name, level: float) -> list[dict[str, Any]]:
+    """Return a strategy's differences from those that it is not measured against."""
+    mine = field.by_name[name]
+    if len(field.by_name) > MANY:
+        return []
+    effects = {
+        other: _paired(block, mine, theirs)
+        for other, theirs in field.by_name.items()
+        if other not in (name, field.against) and mine.keys() & theirs.keys()
+    }
+    return [
+        {"against": label(*n), "difference": e.value, "interval": e.interval(level), "p": e.p}
+        for n, e in effects.items()
+    ]
+
+
+def _places(panel: Panel, block: Block, field: Field, evidence: Evidence) -> dict[Name, Place]:
+    """Return where each strategy stands between the specialised abilities and the general one.
+
+    A strategy is on the Pareto front where none is as good at both and better at one.
+    """
+    names = list(field.by_name)
+    means: dict[str, Floats] = {}
+    copies: dict[str, Floats] = {}
+    for other in evidence.panels:
+        if other.role != "in" or other.protocol != panel.protocol or other.ability in means:
+            continue
+        mine = next((b for b in other.blocks if b.model == block.model), None)
+        found = _field(mine) if mine else None
+        if mine is None or found is None or set(found.by_name) != set(names):
+            return {}
+        known = _means(other, mine, names, replace(found, common=field.common))
+        if known is None:
+            return {}
+        means[other.ability] = known[0] / other.scale
+        copies[other.ability] = _copies(*known, mine, stream=len(means)) / other.scale
+    if GENERAL not in means or len(means) < 2:
+        return {}
+    special = [ability for ability in means if ability != GENERAL]
+    both = np.stack([np.mean([means[a] for a in special], axis=0), means[GENERAL]])
+    noisy = np.stack([np.mean([copies[a] for a in special], axis=0), copies[GENERAL]])
+    front = _front(both[:, None])[0]
+    often = _front(noisy).mean(axis=0)
+    return {
+        name: {
+            "specialised": float(both[0, i]),
+            "general": float(both[1, i]),
+            "on_front": bool(front[i]),
+            "front_probability": float(often[i]),
+        }
+        for i, name in enumerate(names)
+    }
+
+
+def _front(scores: Floats) -> NDArray[np.bool_]:
+    """Say of (2, copies, strategies) which strategies no other one dominates."""
+    mine, theirs = scores[..., :, None], scores[..., None, :]
+    beaten = (theirs >= mine).all(axis=0) & (theirs > mine).any(axis=0)
+    return np.asarray(~beaten.any(axis=-1))
 
 
 def _means(
@@ -160,9 +242,9 @@ def _rank(means: Floats) -> NDArray[np.int64]:
     return (-means).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable") + 1
 
 
-def _copies(means: Floats, variances: Floats, block: Block) -> Floats:
+def _copies(means: Floats, variances: Floats, block: Block, *, stream: int = 0) -> Floats:
     """Return noisy copies of the means, with heavier tails where the noise is itself estimated."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(stream)
     noise = random.standard_normal((DRAWS, len(means))) * np.sqrt(variances)
     df = block.noise.df
     if df > 0:
