@@ -105,6 +105,8 @@ class Scorer:
     """What counts alike in the mean: every item, or every cluster (a subject, say)."""
     grade_all: Callable[[Sequence[tuple[Item, Reply]]], Iterable[Grade]] | None = None
     """Grades many at once, in their order; for graders that a start costs (a sandbox, a judge)."""
+    remark: Callable[[Sequence[Mapping[str, Any]]], str | None] | None = None
+    """What is to be said of all graded rows together, in one line: how far a judge agrees, say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,8 @@ class Use:
 
     scorer: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    means: Mapping[str, Any] = field(default_factory=dict)
+    """Options that change no grade (an endpoint, a limit on spend): no part of what is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,10 @@ class MissingError(EspalierError):
     """A part that is not installed, or a file that is not there."""
 
 
+class JudgeError(EspalierError):
+    """A judge could not be asked all that it was to be asked; what it answered is kept."""
+
+
 def choices(name: str, known: Iterable[str]) -> str:
     """Return `there are a, b, c. Did you mean 'b'?` for an unknown `name`."""
     names = sorted(known)

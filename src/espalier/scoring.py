@@ -46,7 +46,9 @@ def make_ability(use: str, options: Mapping[str, Any]) -> Ability:
 
 def make_scorer(use: Use) -> Scorer:
     """Return the shelf's scorer with its options, or refuse them in one line."""
-    scorer: Scorer = _called(f"scorer {use.scorer}", scorers[use.scorer], use.options)
+    scorer: Scorer = _called(
+        f"scorer {use.scorer}", scorers[use.scorer], {**use.options, **use.means}
+    )
     return scorer
 
 
@@ -100,7 +102,7 @@ def summary(rows: Sequence[GradedRow], scorer: Scorer) -> dict[str, Any]:
         "unscored": len(rows) - len(scored),
         "chance": None if None in chances else _mean(chances),
         "higher_is_better": scorer.higher_is_better,
-    }
+    } | ({"remark": said} if scorer.remark and (said := scorer.remark(rows)) else {})
 
 
 def prompt_text(prompt: Prompt) -> str:

@@ -89,6 +89,7 @@ class Exam:
                 also=answers[scorer.also] if scorer.also else None,
                 scorer=use.scorer,
                 options=use.options,
+                means=use.means or None,
                 scored=digest,
                 ability=self.ability.name,
             )
@@ -178,7 +179,8 @@ class Answer(Step):
 class Score(Step):
     """Grade an answer: `items.parquet` holds one graded row for each item, `score.json` the mean.
 
-    `score.json`: metric, score, stderr, n (items scored), unscored, chance, higher_is_better.
+    `score.json`: metric, score, stderr, n (items scored), unscored, chance, higher_is_better, and
+    the scorer's remark where it makes one.
     """
 
     answer: Answer
@@ -188,6 +190,8 @@ class Score(Step):
     options: Mapping[str, Any] = field(default_factory=dict)
     scored: str
     """Digest of the targets and of the scorer's version."""
+    means: Mapping[str, Any] | None = beside(default=None)
+    """Options of the scorer that change no grade."""
     ability: str = beside(default="")
 
     def run(self, out: Path, at: Locate, site: Site) -> None:
@@ -196,7 +200,7 @@ class Score(Step):
         import pyarrow.parquet as pq
 
         ability = self.answer.questions.ability()
-        scorer = make_scorer(Use(scorer=self.scorer, options=self.options))
+        scorer = make_scorer(Use(scorer=self.scorer, options=self.options, means=self.means or {}))
         if scored(ability, scorer) != self.scored:
             raise DataError(_changed(self.answer.questions.use))
         replies = _replies(at(self.answer) / "replies.parquet")
