@@ -43,7 +43,7 @@ Ints = NDArray[np.int64]
 Scores = Mapping[str, Mapping[str, Any]]
 """What was measured, by key: metric, score, stderr, n, chance, higher_is_better."""
 
-FILLINGS = 16
+FILLINGS = 12
 """Fillings of the grid at each look."""
 FIRST = 0.5
 """Share of the budget that the first batch may take."""
@@ -95,6 +95,11 @@ class Grid:
         """Return the keys of all that some cells measure, and of the untuned models."""
         untuned = self.frame.loc[self.frame["stage"] == 0, "key"]
         return frozenset(untuned) | {key for i in cells for key in self.cells[i].measures}
+
+    def left(self, question: Question, asked: Sequence[int]) -> float:
+        """Return the training tokens of all cells of a question that were not asked for."""
+        wanted = [i for i, c in enumerate(self.cells) if not question.rows.isdisjoint(c.measures)]
+        return self.cost([*asked, *wanted]) - self.cost(asked)
 
     def _stages(self, cells: Iterable[int]) -> dict[str, None]:
         return dict.fromkeys(key for i in cells for key in self.cells[i].stages)

@@ -19,6 +19,7 @@ from espalier.collect import collect, items, missing, origins
 from espalier.errors import DataError
 from espalier.files import write_whole
 from espalier.plan import Plan
+from espalier.step import Key
 from espalier.steps.evaluate import Score
 from espalier.steps.train import Train
 from espalier.store import Store
@@ -44,8 +45,17 @@ class Outputs:
     facts: StudyFacts
 
 
-def conclude(plan: Plan, store: Store, folder: Path, *, study_text: str) -> Outputs:
+def conclude(
+    plan: Plan,
+    store: Store,
+    folder: Path,
+    *,
+    study_text: str,
+    reasons: Mapping[Key, str] | None = None,
+) -> Outputs:
     """Write results, findings and report of what is in the store; unfinished steps are named.
+
+    `reasons` says of steps that were never asked for why they were not.
 
     Raises `DataError` where nothing has been measured yet.
     """
@@ -63,7 +73,7 @@ def conclude(plan: Plan, store: Store, folder: Path, *, study_text: str) -> Outp
     write_whole(folder / "sources.yaml", json.dumps({"sources": sidecar}, indent=2) + "\n")
     findings = analysis.analyze(table)
     write_whole(folder / "findings.json", findings.to_json() + "\n")
-    facts = facts_of(plan, store, study_text)
+    facts = facts_of(plan, store, study_text, reasons)
     report.report(table, findings, folder / "report.html", study=facts)
     return Outputs(folder=folder, table=table, findings=findings, facts=facts)
 
@@ -92,7 +102,9 @@ def tabulate(plan: Plan, store: Store, rows: pd.DataFrame) -> Table:
     )
 
 
-def facts_of(plan: Plan, store: Store, study_text: str) -> StudyFacts:
+def facts_of(
+    plan: Plan, store: Store, study_text: str, reasons: Mapping[Key, str] | None = None
+) -> StudyFacts:
     """Return what the report tells beyond the table."""
     from espalier.report.facts import StudyFacts
 
@@ -102,7 +114,7 @@ def facts_of(plan: Plan, store: Store, study_text: str) -> StudyFacts:
         study=study_text,
         sources={s.name: s.ability for s in plan.study.sources if s.ability != s.name},
         cost=_cost(plan, store),
-        not_run=tuple(missing(plan, store)),
+        not_run=tuple(missing(plan, store, reasons)),
         provenance=_provenance(plan, store),
         replies=tuple(_replies(plan, store)),
     )

@@ -12,8 +12,11 @@ import click
 from espalier.commands._common import console, minutes, open_executor, say_json
 
 if TYPE_CHECKING:
+    from espalier.commands._adaptive import Search
+    from espalier.executor import Executor
     from espalier.plan import Plan
     from espalier.run import Outcome
+    from espalier.step import Key, Step
     from espalier.store import Store
 
 
@@ -25,6 +28,19 @@ def execute(
     quiet: bool,
 ) -> Outcome:
     """Make the steps of a plan, showing how it goes."""
+    with open_executor(site) as executor:
+        return make(planned, planned.steps, store, executor, quiet=quiet)
+
+
+def make(
+    planned: Plan,
+    steps: Mapping[Key, Step],
+    store: Store,
+    executor: Executor,
+    *,
+    quiet: bool,
+) -> Outcome:
+    """Make some steps of a plan, showing how it goes."""
     from espalier.progress import watching
     from espalier.run import run as make_all
     from espalier.work import rates
@@ -34,11 +50,8 @@ def execute(
     def seconds(step: Any) -> float:
         return learnt.seconds(step, planned.work[step.key])
 
-    with (
-        open_executor(site) as executor,
-        watching(planned.steps, store, executor.slots, seconds=seconds, quiet=quiet) as watch,
-    ):
-        return make_all(planned.steps, store, executor, weight=seconds, watch=watch)
+    with watching(steps, store, executor.slots, seconds=seconds, quiet=quiet) as watch:
+        return make_all(steps, store, executor, weight=seconds, watch=watch)
 
 
 def finish(
@@ -50,8 +63,12 @@ def finish(
     study_text: str,
     as_json: bool,
     seconds: float,
+    search: Search | None = None,
 ) -> None:
-    """Write the outputs, say what came out, and leave with an honest status."""
+    """Write the outputs, say what came out, and leave with an honest status.
+
+    `search` tells of an adaptive run what was asked for and why no more was.
+    """
     from espalier.errors import DataError
     from espalier.outputs import conclude
 
@@ -62,7 +79,13 @@ def finish(
         "blocked": len(outcome.blocked),
     }
     try:
-        written = conclude(planned, store, out, study_text=study_text)
+        written = conclude(
+            planned,
+            store,
+            out,
+            study_text=study_text,
+            reasons=search.reasons if search else None,
+        )
     except DataError as error:
         if not outcome.failed:
             raise
@@ -77,6 +100,7 @@ def finish(
                 "seconds": round(seconds, 1),
                 "outputs": str(out) if written else None,
             }
+            | ({"adaptive": search.to_dict()} if search else {})
         )
     else:
         if written:
@@ -84,7 +108,7 @@ def finish(
 
             console().print(summary(written.table, written.findings))
         said = ", ".join(f"{n} {how}" for how, n in counts.items() if n or how == "made")
-        console().print(f"{len(planned.steps)} steps: {said}; {minutes(seconds)}.")
+        console().print(f"{sum(counts.values())} steps: {said}; {minutes(seconds)}.")
         for key, why in list(outcome.failed.items())[:5]:
             console().print(f"failed: {planned.steps[key].kind} {key}: {why}", markup=False)
         if written:

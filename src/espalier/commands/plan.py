@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @store_option
 @click.option("--slots", type=click.IntRange(min=1), help="Steps at once; default: cores or GPUs.")
 @click.option("--cells", "show", default=12, show_default=True, help="Cells to show.")
+@click.option("--adaptive", is_flag=True, help="Also show what an adaptive run begins with.")
 @json_option
 def plan(
     study: str,
@@ -37,6 +38,7 @@ def plan(
     store: Path,
     slots: int | None,
     show: int,
+    adaptive: bool,
     as_json: bool,
 ) -> None:
     """Show what STUDY will do and cost, without doing it.
@@ -47,10 +49,16 @@ def plan(
 
     planned = open_plan(study, (*sets, *overrides))
     facts = summarise(planned, Store(store), slots)
+    if adaptive:
+        from espalier.commands._adaptive import begun, draw_begun
+
+        facts["adaptive"] = begun(planned)
     if as_json:
         say_json(facts)
     else:
         draw(planned, facts, show)
+        if adaptive:
+            draw_begun(facts["adaptive"], show)
 
 
 def summarise(planned: Plan, store: Store, slots: int | None = None) -> dict[str, Any]:

@@ -28,6 +28,11 @@ from espalier.commands._run import execute, finish
     default=None,
     help="Folder for results, findings and report; default: STORE/studies/NAME.",
 )
+@click.option(
+    "--adaptive",
+    is_flag=True,
+    help="Run the cells that decide soonest, until the study is decided or its budget spent.",
+)
 @json_option
 def run(
     study: str,
@@ -36,12 +41,14 @@ def run(
     store: Path,
     site: Mapping[str, Any],
     out: Path | None,
+    adaptive: bool,
     as_json: bool,
 ) -> None:
     """Run STUDY to its report; the same command goes on where it stopped.
 
     What the store holds already is not done again.  A step that fails blocks only what needs it;
-    the rest is finished, the failure is named, and the exit status is 1.
+    the rest is finished, the failure is named, and the exit status is 1.  With --adaptive, a
+    later run without it completes the grid.
     """
     import time
 
@@ -54,7 +61,13 @@ def run(
         check_output(out / "report.html")
     planned = open_plan(study, (*sets, *overrides))
     shelf = Store(store)
-    outcome = execute(planned, shelf, site, quiet=as_json)
+    search = None
+    if adaptive:
+        from espalier.commands._adaptive import searched
+
+        outcome, search = searched(planned, shelf, site, quiet=as_json)
+    else:
+        outcome = execute(planned, shelf, site, quiet=as_json)
     changes = [f"# --set {change}" for change in (*sets, *overrides)]
     finish(
         planned,
@@ -64,4 +77,5 @@ def run(
         study_text="\n".join((find(study).read_text(encoding="utf-8"), *changes)),
         as_json=as_json,
         seconds=time.monotonic() - begun,
+        search=search,
     )
