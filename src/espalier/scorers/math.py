@@ -20,6 +20,7 @@ from espalier.ability import Grade, Item, Reply, Scorer
 from espalier.scorers._boxed import boxed
 from espalier.scorers._equivalence import Equivalence
 
+_WORDS = re.compile(r"\\(?:text|mbox|mathrm|textbf|mathbf)\s*\{([^{}]*)\}")
 _SPACING = re.compile(r"\\(?:left|right|[,!;: ])|\s")
 _LEAD = re.compile(r"^.*(?:答案|answers?)\s*(?:[是为]|is|are)?\s*[:：]?", re.IGNORECASE)
 _BLANKS = re.compile(r"\s*[;；]\s*")
@@ -87,4 +88,4 @@ def _written(reply: str, count: int) -> list[str]:
 
 
 def _tidy(answers: Sequence[str]) -> list[str]:
-    return [_SPACING.sub("", answer).strip("$") for answer in answers]
+    return [_SPACING.sub("", _WORDS.sub(r"\1", answer)).strip("$") for answer in answers]
