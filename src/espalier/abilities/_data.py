@@ -21,6 +21,7 @@ from espalier.format import Record
 from espalier.records import BadRow, records
 
 Limit = Annotated[int, Field(ge=1)]
+Shots = Annotated[int, Field(ge=0)]
 T = TypeVar("T")
 
 HUB = "hf://datasets/"
