@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,12 +17,12 @@ import torch
 from torch import Tensor
 
 from espalier.ability import Likelihood, Prompt, Reply
+from espalier.backends._decode import Row, decode
 from espalier.backends._likelihood import score
 from espalier.backends._model import (
     Model,
     context,
     device_of,
-    logits_at,
     open_model,
     repeatable,
     vocabulary,
@@ -38,9 +37,6 @@ LOGITS = 2**28
 OVERHEAD = 256
 """What one more pass through the model costs, in tokens of computing."""
 
-LEAVE = 0.75
-"""Finished rows are taken out of a batch once no more than this share of it is still going."""
-
 
 @contextmanager
 def load(folder: Path, *, site: Site) -> Iterator[Asked]:
@@ -53,25 +49,6 @@ def load(folder: Path, *, site: Site) -> Iterator[Asked]:
         del model
         if device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-@dataclass
-class _Row:
-    """A prompt under way."""
-
-    number: int
-    """Its place among the prompts."""
-    ids: list[int]
-    room: int
-    """The most new tokens it may get."""
-    reply: list[int]
-    finished: bool = False
-    luck: torch.Generator | None = None
-    """Where its sampling draws from; None is greedy."""
-
-    @property
-    def going(self) -> bool:
-        return not self.finished and len(self.reply) < self.room
 
 
 class Asked:
@@ -103,12 +80,16 @@ class Asked:
         if temperature:
             for row, seed in zip(rows, seeds, strict=True):
                 row.luck = torch.Generator().manual_seed(seed)
-        for group in self._groups([len(r.ids) + r.room for r in rows]):
-            batch = [rows[i] for i in group]
-            if _keeps_cache(self.model):
-                self._decode(batch, ends, temperature)
-            else:
-                self._generate(batch, temperature)
+        if not _keeps_cache(self.model):
+            self._generate(rows, temperature)
+        elif rows:
+            decode(
+                self.model,
+                sorted(rows, key=lambda r: (-len(r.ids), r.number)),
+                partial(self._append, ends=ends),
+                slots=max(1, self.site.micro_tokens // max(len(r.ids) + r.room for r in rows)),
+                temperature=temperature,
+            )
         return [self._reply(row, ends) for row in rows]
 
     def likelihoods(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Likelihood]:
@@ -148,13 +129,13 @@ class Asked:
         budget = min(self.site.micro_tokens, most or self.site.micro_tokens)
         return split(lengths, most=budget, overhead=OVERHEAD) if lengths else []
 
-    def _row(self, number: int, ids: list[int], new: int) -> _Row:
+    def _row(self, number: int, ids: list[int], new: int) -> Row:
         """Fit a prompt into the context: at most half of it makes room for a long reply."""
         if self.context is None:
-            return _Row(number, ids, new, [])
+            return Row(number, ids, new)
         room = min(new, max(self.context - len(ids), self.context // 2))
         self.cut += len(ids) > self.context - room
-        return _Row(number, ids[-(self.context - room) :], room, [])
+        return Row(number, ids[-(self.context - room) :], room)
 
     def _fit(self, encoded: Encoded) -> Encoded:
         if self.context is None or len(encoded.ids) <= self.context:
@@ -165,41 +146,7 @@ class Asked:
     def _tensor(self, values: object, dtype: torch.dtype = torch.int64) -> Tensor:
         return torch.tensor(values, dtype=dtype, device=self.device)
 
-    def _decode(self, rows: list[_Row], ends: Sequence[str], temperature: float) -> None:
-        """Extend `rows` token by token with a KV cache; finished rows leave the batch."""
-        width = max(len(r.ids) for r in rows)
-        ids = self._tensor([[0] * (width - len(r.ids)) + r.ids for r in rows])
-        mask = self._tensor([[0] * (width - len(r.ids)) + [1] * len(r.ids) for r in rows])
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
-        cache = None
-        while True:
-            last = torch.arange(len(ids), device=self.device) * ids.shape[1] + ids.shape[1] - 1
-            padded = not bool(mask.all())
-            logits, output = logits_at(
-                self.model,
-                last,
-                input_ids=ids,
-                attention_mask=mask if padded else None,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-            )
-            cache, chosen = output.past_key_values, _choose(logits, rows, temperature)
-            for row, token in zip(rows, chosen.tolist(), strict=True):
-                if row.going:
-                    self._append(row, token, ends)
-            going = [i for i, r in enumerate(rows) if r.going]
-            if not going:
-                return
-            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
-            ids, positions = chosen[:, None], positions[:, -1:] + 1
-            if len(going) <= LEAVE * len(rows) and hasattr(cache, "batch_select_indices"):
-                keep = self._tensor(going)
-                rows = [rows[i] for i in going]
-                cache.batch_select_indices(keep)
-                ids, mask, positions = ids[keep], mask[keep], positions[keep]
-
-    def _append(self, row: _Row, token: int, ends: Sequence[str]) -> None:
+    def _append(self, row: Row, token: int, *, ends: Sequence[str]) -> None:
         if token in self.chat.end_ids:
             row.finished = True
             return
@@ -208,7 +155,7 @@ class Asked:
             tail = self.chat.decode(row.reply[-max(len(e.encode()) for e in ends) - 4 :])
             row.finished = any(end in tail for end in ends)
 
-    def _generate(self, rows: list[_Row], temperature: float) -> None:
+    def _generate(self, rows: list[Row], temperature: float) -> None:
         """Extend `rows` through transformers, for models whose memory is no KV cache.
 
         One at a time: their state runs through padding too.
@@ -231,29 +178,14 @@ class Asked:
             )
             for token in made[0, len(row.ids) :].tolist():
                 if row.going:
-                    self._append(row, token, ())
+                    self._append(row, token, ends=())
 
-    def _reply(self, row: _Row, ends: Sequence[str]) -> Reply:
+    def _reply(self, row: Row, ends: Sequence[str]) -> Reply:
         text = self.chat.decode(row.reply)
         found = [at for end in ends if (at := text.find(end)) >= 0]
         return Reply(
             text=text[: min(found)] if found else text, finished=row.finished or bool(found)
         )
-
-
-def _choose(logits: Tensor, rows: Sequence[_Row], temperature: float) -> Tensor:
-    """Return each row's next token: the likeliest, or one drawn by the Gumbel-max trick.
-
-    The noise comes from the row's own generator, so a draw does not depend on the batch.
-    """
-    if not temperature:
-        return logits.argmax(-1)
-    # a row still in the batch after its end draws on, which nobody reads
-    uniform = torch.stack(
-        [torch.rand(logits.shape[-1], generator=r.luck, dtype=torch.float64) for r in rows]
-    )
-    noise = -torch.log(-torch.log(uniform.clamp(min=1e-300)))
-    return (logits.double() / temperature + noise.to(logits.device)).argmax(-1)
 
 
 def _targets(encoded: Encoded) -> list[int]:

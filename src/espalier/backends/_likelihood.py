@@ -30,7 +30,7 @@ Wanted = tuple[int, int, int]
 Of n pairs, sum i is pair i's total, and sum n + i the part of its first token.
 """
 
-CACHED = 16
+CACHED = 4
 """Keys and values may take this many times the tokens of a forward pass."""
 
 
