@@ -18,14 +18,16 @@ LAYERS = (
     {"cli"},
     {"commands"},
     {"adaptive", "outputs", "schema"},
+    {"verify"},
     {"report"},
+    {"recommend"},
     {"analysis"},
     {"collect", "finding", "forecast", "recommendation"},
     {"plan", "load", "progress", "results"},
     {"catalog", "run", "work"},
     {"study", "steps"},
     {"designs", "strategies", "abilities", "scorers", "formats", "backends", "executors"},
-    {"source", "scoring", "model"},
+    {"source", "scoring", "model", "judging"},
     {"tunnel"},
     {"base", "chat", "records"},
     {"format", "backend"},
@@ -92,6 +94,7 @@ def test_imports_go_one_way(file: Path) -> None:
 
 def test_analysis_and_report_see_the_table_only() -> None:
     allowed = {"analysis", "errors", "files", "finding", "report", "results", "shelf", "spec"}
+    allowed |= {"recommendation"}
     for folder in ("analysis", "report"):
         for file in (SRC / folder).rglob("*.py"):
             met = {name.split(".")[1] for name in imports(file) if name.startswith("espalier.")}
