@@ -1,0 +1,275 @@
+"""The decision: the recipe of the largest expected utility, and what everything else would give.
+
+The largest *expected* utility is no lucky maximum: expectations are drawn towards what the other
+cells say, so the best of thousands of recipes is not the one with the luckiest noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from espalier.recommend._candidates import Limits, search
+from espalier.recommend._cells import Cells, Mix
+from espalier.recommend._surface import Surface
+
+Floats = NDArray[np.float64]
+
+SURE = 0.9
+"""A floor counts as kept where it is with this probability."""
+HOPELESS = 0.5
+"""A floor that no recipe keeps with this probability cannot be had."""
+QUICK = 4
+"""Samples of a surface that the first look at thousands of recipes averages over."""
+RIVALS = 256
+DRAWS = 48
+"""Draws of each sample of a surface."""
+NEXT = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of the surfaces: recipes in, utility out."""
+
+    cells: Cells
+    surfaces: Mapping[str, Surface]
+    weights: Mapping[str, float]
+    """Ability -> its part of the utility per unit of its metric, signed."""
+    floors: Mapping[str, float]
+
+    def means(self, mixes: Sequence[Mix], *, samples: int | None = None) -> Floats:
+        """Return (mixes,) expected utilities."""
+        points = self.cells.points(mixes)
+        parts = [
+            w * self.surfaces[name].means(points, samples=samples).mean(axis=0)
+            for name, w in self.weights.items()
+        ]
+        return np.asarray(sum(parts))
+
+    def utility(self, mixes: Sequence[Mix]) -> tuple[Floats, Floats]:
+        """Return (mixes,) expected utilities and their standard deviations."""
+        points = self.cells.points(mixes)
+        mean, variance = np.zeros(len(mixes)), np.zeros(len(mixes))
+        for name, w in self.weights.items():
+            means, spreads = self.surfaces[name].spreads(points)
+            mean += w * means.mean(axis=0)
+            variance += w**2 * ((spreads**2).mean(axis=0) + means.var(axis=0))
+        return mean, np.sqrt(variance)
+
+    def kept(self, mixes: Sequence[Mix]) -> dict[str, Floats]:
+        """Return (mixes,) the probability that each floor is kept."""
+        points = self.cells.points(mixes)
+        found = {}
+        for name, floor in self.floors.items():
+            below = self.surfaces[name].below(points, floor)
+            found[name] = 1 - below if self.cells.panels[name].higher_is_better else below
+        return found
+
+    def draws(self, mixes: Sequence[Mix], random: np.random.Generator) -> Floats:
+        """Return (draws, mixes) utilities of equally likely truths."""
+        points = self.cells.points(mixes)
+        total = np.zeros((1, len(mixes)))
+        for name, w in self.weights.items():
+            parts = []
+            for mean, covariance in self.surfaces[name].joint(points):
+                root = _root(covariance)
+                parts.append(mean + random.standard_normal((DRAWS, len(mixes))) @ root.T)
+            total = total + w * random.permutation(np.concatenate(parts))
+        return total
+
+
+def _root(covariance: Floats) -> Floats:
+    """Return a square root of a covariance that may be all but singular."""
+    jitter = 1e-9 * float(np.trace(covariance)) / len(covariance) + 1e-15
+    while True:
+        try:
+            return np.asarray(np.linalg.cholesky(covariance + jitter * np.eye(len(covariance))))
+        except np.linalg.LinAlgError:
+            jitter *= 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """The choice, and the recipes that come near it."""
+
+    choice: Mix | None
+    refused: str
+    rivals: tuple[Mix, ...]
+    """The best by expectation and by hope, the choice first."""
+    warnings: tuple[str, ...] = ()
+
+
+def decide(question: Question, limits: Limits) -> Decision:
+    """Return the recipe of the largest expected utility that keeps the floors."""
+
+    def quickly(mixes: Sequence[Mix]) -> Floats:
+        return question.means(mixes, samples=QUICK) - _penalty(question, mixes)
+
+    pool = search(question.cells, limits, quickly)
+    if not pool:
+        return Decision(choice=None, refused="", rivals=())
+    near = pool[: 4 * RIVALS]
+    means, spreads = question.utility(near)
+    kept = question.kept(near)
+    allowed, refused, warnings = _floors(question, kept, len(near))
+    if refused:
+        return Decision(choice=None, refused=refused, rivals=tuple(near[:RIVALS]))
+    best = int(np.where(allowed, means, -np.inf).argmax())
+    hopes = np.where(allowed, means + spreads, -np.inf)
+    order = dict.fromkeys([best, *(-means).argsort()[: RIVALS // 2], *(-hopes).argsort()])
+    rivals = [near[int(i)] for i in order if allowed[i]][:RIVALS]
+    return Decision(choice=near[best], refused="", rivals=tuple(rivals), warnings=warnings)
+
+
+def _penalty(question: Question, mixes: Sequence[Mix]) -> Floats:
+    """Return what keeps the search near recipes that keep the floors: large where they do not."""
+    if not question.floors:
+        return np.zeros(len(mixes))
+    missing = [np.maximum(SURE - p, 0.0) for p in question.kept(mixes).values()]
+    return np.asarray(10.0 * np.sum(missing, axis=0))
+
+
+def _floors(
+    question: Question, kept: Mapping[str, Floats], count: int
+) -> tuple[NDArray[np.bool_], str, tuple[str, ...]]:
+    """Return which recipes keep the floors; or why none does."""
+    if not kept:
+        return np.ones(count, dtype=bool), "", ()
+    least = np.min(list(kept.values()), axis=0)
+    top = float(least.max())
+    asked = ", ".join(f"{name}={floor:g}" for name, floor in question.floors.items())
+    if top < HOPELESS:
+        name = min(kept, key=lambda n: float(kept[n].max()))
+        return (
+            least >= 2,
+            f"no recipe within the budget is likely to keep the floor {asked}: "
+            f"the likeliest does with probability {top:.2f}"
+            + (f" ({name} is the hardest)" if len(kept) > 1 else ""),
+            (),
+        )
+    if top < SURE:
+        warning = (
+            f"no recipe keeps the floor {asked} for sure: the choice is among the likeliest, "
+            f"with probability {top:.2f}"
+        )
+        return least >= top - 0.02, "", (warning,)
+    return least >= SURE, "", ()
+
+
+def regret(draws: Floats, choice: int = 0) -> tuple[float, tuple[float, float]]:
+    """Return what the choice is expected to lose against the best, and its 95 % interval."""
+    lost = draws.max(axis=1) - draws[:, choice]
+    low, high = (float(v) for v in np.quantile(lost, [0.025, 0.975]))
+    return float(lost.mean()), (low, high)
+
+
+def front(
+    question: Question, rivals: Sequence[Mix], pool: Sequence[Mix], *, most: int
+) -> list[Mix]:
+    """Return up to `most` recipes that nothing beats on every ability, spread along the front."""
+    mixes = list(dict.fromkeys([*rivals, *pool]))
+    points = question.cells.points(mixes)
+    scores = np.array(
+        [
+            question.cells.panels[name].better
+            / question.cells.panels[name].scale
+            * question.surfaces[name].means(points).mean(axis=0)
+            for name in question.weights
+        ]
+    ).T
+    kept = [
+        i
+        for i, mine in enumerate(scores)
+        if not ((scores >= mine).all(axis=1) & (scores > mine + 1e-12).any(axis=1)).any()
+    ]
+    if not kept:
+        return []
+    values = scores[kept]
+    chosen = [int(values[:, a].argmax()) for a in range(values.shape[1])]
+    chosen = list(dict.fromkeys(chosen))
+    while len(chosen) < min(most, len(kept)):
+        gaps = np.abs(values[:, None, :] - values[None, chosen, :]).sum(axis=2).min(axis=1)
+        if gaps.max() < 1e-3:
+            break
+        chosen.append(int(gaps.argmax()))
+    return [mixes[kept[i]] for i in chosen]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worth:
+    """A cell worth measuring."""
+
+    mix: Mix
+    saved: float
+    """Of the expected regret."""
+    now: float
+    """The cell's own standard deviation of utility."""
+
+
+def worth_running(
+    question: Question, rivals: Sequence[Mix], tries: Sequence[Mix], seeds: int
+) -> list[Worth]:
+    """Return the cells that would take most of the expected regret away, the best first.
+
+    The knowledge gradient: how much the best expected utility among `rivals` rises on average once
+    a cell is measured with so many seeds, over what it could show.
+    """
+    mixes = list(dict.fromkeys([*rivals, *tries]))
+    place = {mix: i for i, mix in enumerate(mixes)}
+    rows = np.array([place[mix] for mix in rivals])
+    cols = np.array([place[mix] for mix in tries])
+    grid = ndtri((np.arange(32) + 0.5) / 32)
+    random = np.random.default_rng(0)
+    mean = np.zeros(len(rivals))
+    joint = {
+        name: question.surfaces[name].joint(question.cells.points(mixes))
+        for name in question.weights
+    }
+    shifts = []
+    for name, w in question.weights.items():
+        surface = question.surfaces[name]
+        noise = surface.noise / seeds
+        mean += w * np.mean([m[rows] for m, _ in joint[name]], axis=0)
+        covariance = np.mean([c for _, c in joint[name]], axis=0)
+        spread = np.sqrt(np.maximum(np.diag(covariance)[cols], 0) + noise)
+        shifts.append(w * covariance[np.ix_(rows, cols)] / spread)
+    z = [random.permutation(grid) for _ in shifts]
+    found = []
+    top = float(mean.max())
+    for column, mix in enumerate(tries):
+        moved = sum(np.outer(z[i], shift[:, column]) for i, shift in enumerate(shifts))
+        saved = float((mean + moved).max(axis=1).mean()) - top
+        own = float(
+            np.sqrt(
+                sum(
+                    w**2 * np.mean([c[cols[column], cols[column]] for _, c in joint[name]])
+                    for name, w in question.weights.items()
+                )
+            )
+        )
+        found.append(Worth(mix=mix, saved=max(saved, 0.0), now=own))
+    found.sort(key=lambda entry: -entry.saved)
+    return _apart(found)
+
+
+def _apart(found: Sequence[Worth]) -> list[Worth]:
+    """Keep the best, and then those that are another cell rather than its neighbour."""
+    kept: list[Worth] = []
+    for entry in found:
+        if entry.saved <= 0 or len(kept) == NEXT:
+            break
+        if all(_differ(entry.mix, other.mix) for other in kept):
+            kept.append(entry)
+    return kept
+
+
+def _differ(one: Mix, other: Mix) -> bool:
+    """Say whether two recipes are trained otherwise, or a source's rows differ twofold."""
+    if (one.strategy, one.k) != (other.strategy, other.k) or one.support != other.support:
+        return True
+    a, b = (np.array([m.rows[p] for p in sorted(one.support)], float) for m in (one, other))
+    return bool(np.abs(np.log2(a / b)).max() >= 1)
