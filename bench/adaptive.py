@@ -5,10 +5,10 @@
 
 Simulated: the plan is that of a true study; an oracle of known truth takes the place of training
 (growth of four forms, mixing that helps, hurts or turns, forgetting that replay mends; drawn size
-and noise).  Each study is run adaptively and in full on the same scores, and, as the yardstick of
+and noise; 3 or 5 seeds, since of two a single run of every cell costs half the grid).  Each study is run adaptively and in full on the same scores, and, as the yardstick of
 what agreement is possible, in full again with other noise.  Questions are those that the full
 grid bears; "agree" is the share of them answered alike, "clear" the same for those that both full
-grids answer alike.  Null studies know no effect at all: counted is how many report one.
+grids answer alike, "decided" those that the adaptive run calls so.  Null studies know no effect at all: counted is how many report one.
 
 Tunnel: `studies/adaptive.yaml` is run adaptively, then completed, truly trained.
 
@@ -34,7 +34,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import mini
-from espalier.adaptive import Grid, Scores, Subject, answers, grid, look, table
+from espalier.adaptive import Grid, Look, Scores, Subject, answers, grid, look, table
 from espalier.analysis import analyze_each
 from espalier.finding import VERDICTS
 from espalier.load import load
@@ -179,19 +179,19 @@ def verdicts(made: Grid, scores: Scores) -> dict[Subject, str]:
     return {subject: answer for subject, (answer, _) in answers(findings).items()}
 
 
-def adapt(made: Grid, scores: Scores) -> tuple[list[int], int, str]:
+def adapt(made: Grid, scores: Scores) -> tuple[list[int], int, Look]:
     """Run adaptively, with known scores in place of training."""
     asked: list[int] = []
-    looks = 0
+    rounds = 0
     while True:
         seen = look(made, asked, scores)
         if not seen.cells:
-            return asked, looks, seen.why
+            return asked, rounds, seen
         asked += seen.cells
-        looks += 1
+        rounds += 1
 
 
-def one(number: int, *, seed: int, null: bool) -> dict[str, Any]:
+def one(number: int, *, seed: int, null: bool, replicates: int | None) -> dict[str, Any]:
     """Simulate one study adaptively, in full, and in full again with other noise."""
     random = np.random.default_rng([seed, number, int(null)])
     truth = nothing if null else surface(random)
@@ -200,23 +200,24 @@ def one(number: int, *, seed: int, null: bool) -> dict[str, Any]:
         "seed_sd": float(random.choice([0.0, 0.01])),
         "items": int(random.choice([200, 500, 1319])),
     }
-    planned, made = study(int(random.choice([2, 3, 5], p=[0.2, 0.5, 0.3])))
+    planned, made = study(replicates or int(random.choice([3, 5])))
     scores, others = (measure(planned, truth, random, **noise) for _ in range(2))
     begun = time.process_time()
-    asked, looks, why = adapt(made, scores)
+    asked, rounds, last = adapt(made, scores)
     took = time.process_time() - begun
     own = made.measures(asked)
     short = verdicts(made, {key: scores[key] for key in own})
     full = verdicts(made, scores)
     again = verdicts(made, others)
+    sure = {question.subject for question in last.questions if question.decided}
     return {
         "tokens": made.cost(asked) / made.full,
-        "looks": looks,
-        "why": why,
+        "rounds": rounds,
+        "why": last.why,
         "seconds": took,
         "seeds": len(planned.study.seeds.pairs),
         "answers": [
-            (subject[0], short.get(subject, "undecided"), answer, again[subject])
+            (subject[0], short.get(subject, "undecided"), answer, again[subject], subject in sure)
             for subject, answer in full.items()
         ],
     }
@@ -224,12 +225,12 @@ def one(number: int, *, seed: int, null: bool) -> dict[str, Any]:
 
 def shares(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return how often adaptive and full grids answer alike, overall and by kind."""
-    kept: dict[str, list[tuple[bool, bool, bool | None, bool]]] = defaultdict(list)
+    kept: dict[str, list[tuple[bool, bool, bool | None, bool, bool]]] = defaultdict(list)
     swaps: Counter[str] = Counter()
     for result in results:
-        for kind, short, full, again in result["answers"]:
+        for kind, short, full, again, sure in result["answers"]:
             same = full == again
-            entry = (short == full, same, short == full if same else None, short == again)
+            entry = (short == full, same, short == full if same else None, short == again, sure)
             kept[kind].append(entry)
             kept["all"].append(entry)
             if short != full:
@@ -239,7 +240,7 @@ def shares(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "questions": len(kept["all"]),
         "tokens_median": round(float(np.median([r["tokens"] for r in results])), 3),
         "tokens_most": round(max(r["tokens"] for r in results), 3),
-        "looks_mean": round(float(np.mean([r["looks"] for r in results])), 1),
+        "rounds_mean": round(float(np.mean([r["rounds"] for r in results])), 1),
         "seconds_mean": round(float(np.mean([r["seconds"] for r in results])), 2),
         "ended": dict(Counter(r["why"] for r in results)),
         "agree": {kind: _share(e[0] for e in entries) for kind, entries in kept.items()},
@@ -248,13 +249,16 @@ def shares(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             kind: _share(e[2] for e in entries if e[2] is not None)
             for kind, entries in kept.items()
         },
+        "decided": _share(e[4] for e in kept["all"]),
+        "agree_where_decided": _share(e[0] for e in kept["all"] if e[4]),
+        "agree_where_open": _share(e[0] for e in kept["all"] if not e[4]),
         "adaptive_against_other_full": _share(e[3] for e in kept["all"]),
         "by_seeds": {
             str(n): _share(
                 short == full
                 for r in results
                 if r["seeds"] == n
-                for _, short, full, _ in r["answers"]
+                for _, short, full, _, _ in r["answers"]
             )
             for n in sorted({r["seeds"] for r in results})
         },
@@ -278,9 +282,9 @@ def _share(hits: Iterator[bool] | Sequence[bool]) -> float | None:
     return round(float(np.mean(listed)), 4) if listed else None
 
 
-def simulate(count: int, *, seed: int, null: bool, processes: int) -> list[dict[str, Any]]:
+def simulate(count: int, *, processes: int, **options: Any) -> list[dict[str, Any]]:
     """Simulate so many studies."""
-    task = partial(one, seed=seed, null=null)
+    task = partial(one, **options)
     if processes == 1:
         return [task(number) for number in range(count)]
     with ProcessPoolExecutor(processes) as pool:
@@ -293,16 +297,16 @@ def main() -> None:
     parser.add_argument("--null", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--replicates", type=int, help="seeds of every study; default: 3 or 5")
     given = parser.parse_args()
     told: dict[str, Any] = {}
+    options = {n: getattr(given, n) for n in ("seed", "processes", "replicates")}
     if given.studies:
-        options = {"seed": given.seed, "processes": given.processes}
         told["simulated"] = shares(simulate(given.studies, null=False, **options))
-        print(json.dumps(told["simulated"], indent=1))
+        print(json.dumps(told["simulated"], indent=1), flush=True)
     if given.null:
-        nulls = simulate(given.null, seed=given.seed, null=True, processes=given.processes)
-        told["null"] = false_alarms(nulls)
-        print(json.dumps(told["null"], indent=1))
+        told["null"] = false_alarms(simulate(given.null, null=True, **options))
+        print(json.dumps(told["null"], indent=1), flush=True)
     print(json.dumps(told))
 
 

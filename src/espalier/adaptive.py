@@ -119,15 +119,18 @@ class Question:
     sure: float
     """Share of the filled-in grids that answer the same."""
     decided: bool
+    asked: bool
+    """Whether its cells were run so far as to give any finding."""
     rows: frozenset[str]
     """Keys of all measurements that the full grid's answer rests on."""
 
     @property
     def label(self) -> str:
         """Return the question in words."""
-        kind, ability, model, *_, about = self.subject
+        kind, ability, model, metric, _, about = self.subject
         about = "" if about == ability else about
-        return " ".join(part for part in (f"{kind}:", ability, about, f"({model})") if part)
+        metric = "" if ability == "overall" else metric
+        return " ".join(part for part in (f"{kind}:", ability, metric, about, f"({model})") if part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +275,9 @@ def _begin(grid: Grid, asked: Sequence[int]) -> Look:
     """Return the look before anything is known: every question is open."""
     found = _analyze(_blank(grid), grid.settings.questions)
     questions = tuple(
-        Question(subject=subject, answer="undecided", sure=0.0, decided=False, rows=rows)
+        Question(
+            subject=subject, answer="undecided", sure=0.0, decided=False, asked=False, rows=rows
+        )
         for subject, (_, rows) in answers(found[SEEN]).items()
     )
     if asked:
@@ -467,6 +472,7 @@ def _judge(found: Mapping[str, tuple[Finding, ...]], sure: float) -> tuple[Quest
                 answer=answer,
                 sure=float(same),
                 decided=bool(same >= sure),
+                asked=subject in now,
                 rows=rows,
             )
         )
@@ -485,8 +491,10 @@ def _choose(
 ) -> tuple[tuple[int, ...], Subject | None]:
     """Return the next batch, and the open question that it serves most.
 
-    One after the other, the cell that takes away most of what is uncertain about the conditions
-    that open questions rest on, for its training tokens: each question counts by how open it is.
+    One after the other, the cell that does most for the open questions for its training tokens.
+    A question without any finding gains by each of its conditions that is run at all, the more
+    the fewer are missing.  Any other counts by how open it is, and gains by what a run takes away
+    of the variance of its conditions.
     """
     worth = _Worth(grid, asked, forecasts, open_)
     left = grid.settings.budget * grid.full - grid.cost(asked)
@@ -528,13 +536,18 @@ class _Worth:
             self.spread[slot] = expected.covariance / unit
             self.noise[slot] = expected.noise / unit
             self.wanted[slot] = np.zeros(len(expected.mean))
+        self.seen = set(grid.measures(asked))
+        run = {where[key] for key in self.seen if key in where}
+        self.missing: list[set[tuple[str, int]]] = []
         for question in open_:
             places = {where[key] for key in question.rows if key in where}
+            if not question.asked and places - run:
+                self.missing.append(places - run)
+                continue
             whole = sum(self.spread[slot][place, place] for slot, place in places)
             for slot, place in places:
                 self.wanted[slot][place] += (1 - question.sure) / whole
         gone = set(asked)
-        self.seen = set(grid.measures(asked))
         self.trained = {key for cell in asked for key in grid.cells[cell].stages}
         self.grid, self.where = grid, where
         self.cells = [cell for cell in range(len(grid.cells)) if cell not in gone]
@@ -545,12 +558,17 @@ class _Worth:
             slot: np.square(spread) @ self.wanted[slot] / (spread.diagonal() + self.noise[slot])
             for slot, spread in self.spread.items()
         }
+        first: dict[tuple[str, int], float] = defaultdict(float)
+        for places in self.missing:
+            for place in places:
+                first[place] += 1 / len(places)
         best, best_rate, best_cost = None, 0.0, 0.0
         for cell in self.cells:
             cost = self._cost(cell)
             if cost > most:
                 continue
-            worth = sum(gains[slot][place] for slot, place in self._news(cell))
+            news = set(self._news(cell))
+            worth = sum(gains[slot][place] + first.get((slot, place), 0.0) for slot, place in news)
             rate = worth / max(cost, 1.0)
             if rate > best_rate:
                 best, best_rate, best_cost = cell, rate, cost
@@ -572,6 +590,8 @@ class _Worth:
     def _take(self, cell: int) -> None:
         """Count a cell as run: what it measures is known better, and what is like it."""
         for slot, place in self._news(cell):
+            for places in self.missing:
+                places.discard((slot, place))
             spread = self.spread[slot]
             column = spread[:, place].copy()
             spread -= np.outer(column, column) / (column[place] + self.noise[slot][place])
