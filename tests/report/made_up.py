@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from espalier.report.facts import Cost, Reply, StudyFacts
+from espalier.recommendation import Choice, Expected, NextRun, Recommendation, Transfer
+from espalier.report.facts import Cost, Reply, StudyFacts, Verified
 from espalier.results import Table, tidy
 
 HOSTILE = "</script><img src=x onerror=alert(1)><!-- \u2028 {{ 7*7 }} '\"&\x00"
@@ -305,8 +306,9 @@ def findings(models: int = 1) -> dict[str, Any]:
         "undecided",
         None,
         abilities=[
-            {"ability": a, "complexity": 0.3, "transference": 0.2, "gain": 0.05, "predicted": 0.04}
-            for a in ABILITIES
+            {"ability": a, "complexity": 0.3 + i / 9, "transference": 0.2 / (1 + i)}
+            | {"gain": 0.05 - i / 80, "predicted": 0.04 - i / 90}
+            for i, a in enumerate(ABILITIES)
         ],
         definitions={"complexity": "our own measure"},
     )
@@ -342,6 +344,103 @@ def findings(models: int = 1) -> dict[str, Any]:
     ]
     left_out = [{"what": "rows without a score", "why": "unscored", "rows": [3, 4]}]
     return {"version": 1, "findings": out, "claims": claims, "left_out": left_out}
+
+
+def choice(
+    label: str, math_: int, code: int, general: int, *, k: float | None = None, measured: bool
+) -> Choice:
+    """Return a recipe with what it is expected to score."""
+    amounts = {"math": math_, "code": code, "general": general}
+    expected = []
+    for ability, own in amounts.items():
+        p = score(ability, own, 1, 0, 0.0 if k is None else 0.02)
+        reach = 0.02 if measured else 0.04
+        floor = {"floor": 0.4, "floor_probability": 0.97} if ability == "general" else {}
+        span = (p - reach, p + reach)
+        expected.append(Expected(ability=ability, metric="exact", score=p, interval=span, **floor))
+    stages = ({"math": math_, "code": code}, {"general": general, "math": math_ // 4})
+    utility = sum(e.score for e in expected) / 3
+    return Choice(
+        label=label,
+        amounts=amounts,
+        strategy="multitask" if k is None else "dmt",
+        k=k,
+        stages=(amounts,) if k is None else stages,
+        expected=tuple(expected),
+        utility=utility,
+        utility_interval=(utility - 0.02, utility + 0.02),
+        measured=measured,
+        cost={"rows": float(math_ + code + general), "tokens": 2.5e5},
+    )
+
+
+def recommendation() -> Recommendation:
+    """Return a recommendation with everything in it."""
+    return Recommendation(
+        model="xs",
+        protocol="epochs",
+        budget={"rows": 3072.0},
+        utility={"math": 2.0, "code": 1.0, "general": 1.0},
+        floors={"general": 0.4},
+        choice=choice("recommended", 1500, 1200, 300, k=0.25, measured=False),
+        baselines=(
+            choice("uniform", 1024, 1024, 1024, measured=True),
+            choice("proportional", 1024, 1024, 1024, measured=True),
+            choice("everything", 1024, 1024, 1024, measured=True),
+            choice("best measured", 1024, 1024, 256, measured=True),
+        ),
+        regret=0.011,
+        regret_interval=(0.0, 0.034),
+        best_probability=0.83,
+        front=tuple(
+            choice(f"front {i}", 300 * i + 60, 2500 - 240 * i, 512 - 40 * i, measured=False)
+            for i in range(9)
+        ),
+        region=dict.fromkeys(ABILITIES, (16, 1024)),
+        beyond=("math has 1,500 rows, 1.5 times the most that were measured",),
+        rests_on={"cells": 42, "runs": 126, "rows": 504},
+        fit={a: {"form": "saturating power", "error": 0.012, "noise": 0.02} for a in ABILITIES},
+        next_runs=(
+            NextRun(
+                model="xs",
+                amounts={"math": 2048, "code": 1024, "general": 256},
+                strategy="dmt",
+                k=0.25,
+                seeds=2,
+                regret_saved=0.006,
+                why="math is uncertain beyond 1,024 rows",
+            ),
+        ),
+        transfer=(
+            Transfer(
+                smaller="xs",
+                larger="s",
+                rank_agreement=0.71,
+                interval=(0.4, 0.9),
+                cells=14,
+                verdict="transfers",
+            ),
+        ),
+        warnings=("the surface rests on three seeds",),
+    )
+
+
+def verified() -> tuple[Verified, ...]:
+    """Return what training the recommended recipe and a baseline measured."""
+    return tuple(
+        Verified(
+            label=label,
+            ability=ability,
+            metric="exact",
+            predicted=p,
+            interval=(p - 0.04, p + 0.04),
+            measured=p + gap,
+            measured_interval=(p + gap - 0.03, p + gap + 0.03),
+            key="ab" * 8,
+        )
+        for label, gap in (("recommended", 0.01), ("uniform", -0.06))
+        for ability, p in (("math", 0.6), ("code", 0.55), ("general", 0.5))
+    )
 
 
 def facts() -> StudyFacts:
@@ -393,5 +492,9 @@ def facts() -> StudyFacts:
                 score=0.0,
                 of="xs, multitask",
             ),
+            Reply(ability="math", prompt="What is 2 - 5?", reply="", of="xs, multitask"),
+            Reply(ability="math", prompt="2 + 2?", reply="#### 5", score=0.0, of="xs, untuned"),
+            Reply(ability="general", prompt="Tell me.", reply="No.", score=0.4, of="xs, untuned"),
         ),
+        verified=verified(),
     )

@@ -14,6 +14,7 @@ import pytest
 from espalier.errors import SpecError
 from espalier.finding import VERDICTS
 from espalier.report import StudyFacts, report
+from espalier.report.overlays import PAPERS
 from espalier.report.page import _counts
 from espalier.report.tables import tone
 from espalier.report.view import view
@@ -27,7 +28,15 @@ NOTHING = {"version": 1, "findings": [], "claims": [], "left_out": []}
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     out, figures = folder / "deep" / "report.html", folder / "figures"
-    report(fake.table(), fake.findings(), out, study=fake.facts(), figures=figures)
+    report(
+        fake.table(),
+        fake.findings(),
+        out,
+        study=fake.facts(),
+        recommendation=fake.recommendation(),
+        overlays=PAPERS,
+        figures=figures,
+    )
     return out.read_text(encoding="utf-8"), figures
 
 
@@ -99,6 +108,7 @@ def test_every_chart_says_in_words_what_it_shows(made):
 def test_the_order_is_the_readers(made):
     names = re.findall(r'<section id="([\w-]+)"', made[0])
     assert names == [
+        "recommendation",
         "growth",
         "size",
         "mixing",
@@ -108,6 +118,8 @@ def test_the_order_is_the_readers(made):
         "exchange",
         "ood",
         "sensitivity",
+        "overlay-dong2023",
+        "overlay-song2023",
         "claims",
         "replies",
         "costs",
@@ -145,6 +157,11 @@ def test_the_figures_stand_alone(made):
     folder = made[1]
     stems = {path.stem for path in folder.iterdir()}
     assert stems == {
+        "recipes",
+        "front",
+        "factors",
+        "sensitivity",
+        *PAPERS,
         "growth",
         "size",
         "mixing",

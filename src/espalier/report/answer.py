@@ -10,11 +10,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from espalier.report.lookup import is_of, unit
-from espalier.report.view import Measure, View
+from espalier.report.lookup import full_title, is_of, unit
+from espalier.report.numbers import Unit
+from espalier.report.view import Measure, Point, View
 from espalier.report.words import Words
 
 Finding = Mapping[str, Any]
+
+MOST_MODELS = 3
+"""Untuned models that the answer speaks of; the others are in the table."""
 
 EFFECTS = (
     frozenset(
@@ -27,7 +31,9 @@ EFFECTS = (
 
 
 def answer(view: View, findings: Sequence[Finding], words: Words) -> tuple[str, ...]:
-    """Return the three sentences."""
+    """Return the three sentences; of models that nobody tuned, what they score."""
+    if view.untuned:
+        return tuple(_scored(view, model, words) for model in view.models[:MOST_MODELS])
     told = _headline(view, findings)
     return (
         _growth(view, [f for f in told if f["kind"] == "growth"], findings, words),
@@ -38,6 +44,8 @@ def answer(view: View, findings: Sequence[Finding], words: Words) -> tuple[str, 
 
 def certainty(view: View, findings: Sequence[Finding], words: Words) -> tuple[str, ...]:
     """Say how many tests were made, what they rest on, and what they allow for."""
+    if view.untuned:
+        return (words("scores.certainty"),)
     if not findings:
         return (words("answer.certainty.none"),)
     effect = sum(f["verdict"] in EFFECTS for f in findings)
@@ -64,6 +72,36 @@ def certainty(view: View, findings: Sequence[Finding], words: Words) -> tuple[st
         about = "answer.about" if view.sized else "answer.about.label"
         said.append(words(about, model=view.models[-1]))
     return tuple(said)
+
+
+def _scored(view: View, model: str, words: Words) -> str:
+    """Say on what a model is above chance, on what it may be guessing, and its other scores."""
+    by: dict[str, list[str]] = defaultdict(list)
+    for p in view.points:
+        if p.model == model:
+            write = Unit(p.measure.share, words("unit.points"), words("unit.to"))
+            interval = write.score_interval(p.interval) if p.interval else ""
+            name = full_title(p.measure, view)
+            told = f"{name} {write.score(p.score)}" + (f" ({interval})" if interval else "")
+            by[_against_chance(p)].append(told)
+    first = words("scores.plain", model=model, parts=words.names(by["plain"]))
+    parts = [first] if by["plain"] else []
+    if by["above"]:
+        parts.append(words("scores.above", model=model, names=words.names(by["above"])))
+    for kind in ("level", "below"):
+        if by[kind]:
+            said = words(f"scores.{kind}", names=words.names(by[kind]))
+            parts.append(said if parts else f"{model} {said}")
+    return words("scores.sentence", parts=words.join(parts))
+
+
+def _against_chance(p: Point) -> str:
+    """Return `above`, `level` or `below` chance; `plain` where guessing scores nothing."""
+    if not p.measure.chance or not p.interval:
+        return "plain"
+    if p.interval[0] > p.measure.chance:
+        return "above"
+    return "below" if p.interval[1] < p.measure.chance else "level"
 
 
 def _headline(view: View, findings: Sequence[Finding]) -> list[Finding]:

@@ -5,6 +5,7 @@ All of it is optional, because a table made elsewhere has none of it and still d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -37,6 +38,32 @@ class Reply:
     of: str = ""
     """The checkpoint that replied, in words."""
     key: str = ""
+    metric: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Say `right`, `wrong`, `partly` right or `unscored`; other metrics are `scored`."""
+        if self.score is None or math.isnan(self.score):
+            return "unscored"
+        if self.score in (0.0, 1.0):
+            return "right" if self.score else "wrong"
+        return "partly" if 0 < self.score < 1 else "scored"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What a recipe was expected to score on an ability, and what its training then measured."""
+
+    label: str
+    """As in the recommendation: `recommended`, `uniform`, ..."""
+    ability: str
+    metric: str
+    predicted: float
+    interval: tuple[float, float] | None
+    """Where the measured score was expected to lie."""
+    measured: float
+    measured_interval: tuple[float, float] | None = None
+    key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +82,4 @@ class StudyFacts:
     provenance: Mapping[str, str] = field(default_factory=dict)
     """What made the numbers, in words: version, store, date of the run, machine."""
     replies: tuple[Reply, ...] = ()
+    verified: tuple[Verified, ...] = ()

@@ -81,7 +81,7 @@ class Key:
     colour: str
     """The name of a colour, as in `LIGHT`."""
     shape: str = "line"
-    """`line`, `dashed`, `dotted`, `dot`, `ring`, `rule` or `band`."""
+    """`line`, `dashed`, `dotted`, `dot`, `ring` or `square`."""
 
 
 @dataclass(frozen=True, kw_only=True)

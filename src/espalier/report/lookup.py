@@ -31,6 +31,13 @@ def title(measure: Measure, view: View) -> str:
     return " · ".join([measure.ability, *(p for p in parts if p and p != measure.ability)])
 
 
+def full_title(measure: Measure, view: View) -> str:
+    """Name a measure beside measures of other abilities: with its metric, where it has one."""
+    name = title(measure, view)
+    told = measure.metric in name or measure.metric == "score"
+    return name if told else f"{name} · {measure.metric}"
+
+
 def measured(finding: Mapping[str, Any], view: View) -> Measure | None:
     """Return the measure a finding is about; None where it averages several."""
     return next((m for m in view.measures if is_of(finding, m)), None)

@@ -63,6 +63,13 @@ def rows(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
+def fraction(k: float) -> str:
+    """Write 0.0625 as 1/16, and 0.3 as 0.3."""
+    if k and k < 1 and abs(1 / k - round(1 / k)) < 1e-6:
+        return f"1/{round(1 / k)}"
+    return f"{k:g}"
+
+
 def _minus(text: str) -> str:
     """Use the minus sign, and no sign on a zero."""
     if text.strip("+-0.") == "":

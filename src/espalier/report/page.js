@@ -16,6 +16,27 @@
     root.dataset.theme = dark ? "light" : "dark";
   });
 
+  const only = {};
+  const shown = (one) => Object.entries(only).every(([by, value]) => !value ||
+    (one.dataset[by] || one.closest("[data-" + by + "]").dataset[by]) === value);
+  const sift = () => {
+    for (const one of document.querySelectorAll(".reply")) one.hidden = !shown(one);
+    for (const group of document.querySelectorAll("details.replies")) {
+      group.hidden = !group.querySelector(".reply:not([hidden])");
+      if (Object.values(only).some(Boolean)) group.open = true;
+    }
+  };
+  for (const bar of document.querySelectorAll(".filter")) {
+    bar.hidden = false;
+    bar.addEventListener("click", (event) => {
+      const pressed = event.target.closest("button");
+      if (!pressed) return;
+      for (const one of bar.children) one.setAttribute("aria-pressed", String(one === pressed));
+      only[bar.dataset.by] = pressed.dataset.only;
+      sift();
+    });
+  }
+
   let opened = [];
   window.addEventListener("beforeprint", () => {
     opened = [...document.querySelectorAll("details.tests:not([open])")];

@@ -14,7 +14,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -26,15 +26,19 @@ from espalier.report import answer, tables
 from espalier.report.charts._cells import compared, order
 from espalier.report.facts import Reply, StudyFacts
 from espalier.report.figure import DARK, LIGHT, SANS, SERIF, Figure, Panel
-from espalier.report.lookup import title
-from espalier.report.numbers import Unit, plain
-from espalier.report.view import Point, View, fraction
+from espalier.report.lookup import full_title, title
+from espalier.report.numbers import Unit, fraction, plain
+from espalier.report.recipe import Recipe, recipe
+from espalier.report.view import Point, View
 from espalier.report.words import Words
 
 Finding = Mapping[str, Any]
 
 MOST_ROWS = 300
 MOST_TEXT = 20_000
+MOST_REPLY = 4_000
+"""Characters; a reply that goes on in circles says no more after this many."""
+REPLY_TONES: Mapping[str, str] = {"right": "good", "wrong": "bad", "unscored": "open"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,33 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replies:
+    """An ability's replies."""
+
+    ability: str
+    count: str
+    rows: tuple[Judged, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return which kinds there are."""
+        return tuple(row.kind for row in self.rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A reply as it is shown."""
+
+    kind: str
+    said: str
+    """The kind in words."""
+    tone: str
+    score: str
+    """In words, where the kind does not say it."""
+    reply: Reply
+
+
+@dataclass(frozen=True, kw_only=True)
 class Section:
     """One question of the page with everything that answers it."""
 
@@ -70,7 +101,8 @@ class Section:
     tests: tuple[tables.Row, ...] = ()
     grids: tuple[Grid, ...] = ()
     claims: tuple[Claim, ...] = ()
-    replies: tuple[Reply, ...] = ()
+    recipe: Recipe | None = None
+    replies: tuple[Replies, ...] = ()
     missing: tuple[str, ...] = ()
 
 
@@ -91,12 +123,12 @@ QUESTIONS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "growth": (("growth",), ("growth",)),
     "size": (("size",), ("size",)),
     "mixing": (("mixing",), ("mixing",)),
-    "factors": (("factors",), ("vary",)),
+    "factors": (("factors",), ("factors", "vary")),
     "strategy": (("strategy",), ("strategies", "sweep")),
     "forgetting": (("forgetting",), ("forgetting",)),
     "exchange": (("exchange",), ("exchange",)),
     "ood": (("ood",), ("ood",)),
-    "sensitivity": (("sensitivity",), ()),
+    "sensitivity": (("sensitivity",), ("sensitivity",)),
 }
 """Section -> the kinds of findings it holds, and its figures."""
 
@@ -109,6 +141,8 @@ def page(
     words: Words,
     *,
     version: str,
+    recommendation: Mapping[str, Any] | None = None,
+    overlays: Sequence[str] = (),
 ) -> str:
     """Return the report as HTML."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
@@ -130,12 +164,12 @@ def page(
         charts=lambda: Markup(embed(specs)),  # noqa: S704  escaped by `embed`
         numbered=numbered,
         name=facts.name,
-        heading=facts.question or facts.name or words("question.none"),
+        heading=facts.question or facts.name or _question(view, words),
         answer=answer.answer(view, findings["findings"], words),
         certainty=answer.certainty(view, findings["findings"], words),
         facts=_counts(view, facts, words),
         many_models=len(view.models) > 1,
-        sections=_sections(view, findings, figures, facts, words),
+        sections=_sections(view, findings, figures, facts, words, recommendation, overlays),
         provenance=_provenance(facts, words),
         everything=tables.tests(view, findings["findings"], words),
         study=_cut(facts.study, words),
@@ -204,14 +238,100 @@ def _colours() -> str:
     )
 
 
+def _question(view: View, words: Words) -> str:
+    """Ask what the page answers where nobody wrote the question down."""
+    if not view.untuned:
+        return words("question.none")
+    if len(view.models) > 1:
+        return words("scores.question.many")
+    return words("scores.question", model=view.models[0])
+
+
 def _sections(
     view: View,
     findings: Mapping[str, Any],
     figures: Mapping[str, Figure],
     facts: StudyFacts,
     words: Words,
+    recommendation: Mapping[str, Any] | None,
+    overlays: Sequence[str],
 ) -> tuple[Section, ...]:
     """Return the sections that have something to say; what is missing is said in one place."""
+    if view.untuned:
+        first = _scores(view, figures, words)
+        return first, *_closing(findings, facts, (words("scores.absent"),), words)
+    told = _recommended(view, figures, facts, words, recommendation)
+    own = _answers(view, findings, figures, words)
+    shown = [*(told or ()), *own[0]]
+    missing = [*own[1], *([] if told else [words("recommendation.absent")])]
+    published = [_overlay(figures[name], name, words) for name in overlays if name in figures]
+    return (*shown, *published, *_closing(findings, facts, tuple(missing), words))
+
+
+def _scores(view: View, figures: Mapping[str, Figure], words: Words) -> Section:
+    """Set the scores of models that nobody tuned beside what guessing scores."""
+    several = len(view.models) > 1
+    rows = []
+    for p in sorted(view.points, key=lambda p: view.measures.index(p.measure)):
+        write = Unit(p.measure.share, words("unit.points"), words("unit.to"))
+        rows.append(
+            (
+                full_title(p.measure, view),
+                *([p.model] if several else []),
+                write.score(p.score),
+                write.score_interval(p.interval),
+                write.score(p.measure.chance),
+                "–" if p.n is None else f"{p.n:,}",
+            )
+        )
+    columns = (
+        words("tip.ability"),
+        *([words("tip.model")] if several else []),
+        *(words("tip.score"), words("tip.interval"), words("chance"), words("tip.items")),
+    )
+    return Section(
+        name="scores",
+        title=words("scores.title"),
+        figures=(_drawn(figures["scores"]),) if "scores" in figures else (),
+        grids=(_grid(columns, rows),),
+    )
+
+
+def _recommended(
+    view: View,
+    figures: Mapping[str, Figure],
+    facts: StudyFacts,
+    words: Words,
+    told: Mapping[str, Any] | None,
+) -> tuple[Section, ...]:
+    """Return the section that answers what to train on, if it was asked."""
+    if not told:
+        return ()
+    if "failed" in told:
+        why = words.reason(str(told["failed"]))
+        note = words("recommendation.failed", why=why)
+        return (Section(name="recommendation", title=words("recommendation.title"), note=note),)
+    return (
+        Section(
+            name="recommendation",
+            title=words("recommendation.title"),
+            recipe=recipe(view, told, words, facts.verified),
+            figures=tuple(_drawn(figures[n]) for n in ("recipes", "front") if n in figures),
+        ),
+    )
+
+
+def _overlay(figure: Figure, name: str, words: Words) -> Section:
+    """Show the published curves beside the user's, and say what may be compared."""
+    title = words("overlay.title", paper=words(f"overlay.{name}"))
+    note = words(f"overlay.{name}.note")
+    return Section(name=f"overlay-{name}", title=title, note=note, figures=(_drawn(figure),))
+
+
+def _answers(
+    view: View, findings: Mapping[str, Any], figures: Mapping[str, Figure], words: Words
+) -> tuple[list[Section], list[str]]:
+    """Return a section for every question that findings or pictures answer, and what is missing."""
     shown, missing = [], []
     for name, (kinds, drawn) in QUESTIONS.items():
         own = [f for f in findings["findings"] if f["kind"] in kinds]
@@ -230,7 +350,7 @@ def _sections(
                 grids=_grids(name, view, own, words),
             )
         )
-    return (*shown, *_closing(findings, facts, tuple(missing), words))
+    return shown, missing
 
 
 def _closing(
@@ -240,8 +360,8 @@ def _closing(
     claims = tuple(
         Claim(
             id=claim["id"],
-            text=claim["text"],
-            because=claim["because"],
+            text=words.reason(claim["text"]),
+            because=words.reason(claim["because"]),
             verdict=words(f"verdict.{claim['verdict']}"),
             tone=tables.tone(claim["verdict"]),
         )
@@ -265,7 +385,7 @@ def _closing(
                 name="replies",
                 title=words("replies.title"),
                 note=words("replies.note"),
-                replies=facts.replies,
+                replies=_replies(facts.replies, words),
             )
         )
     sections.append(_costs(facts, words))
@@ -273,7 +393,11 @@ def _closing(
         sections.append(Section(name="missing", title=words("missing.title"), missing=missing))
     if findings["left_out"]:
         rows = [
-            [entry["what"], entry["why"], ", ".join(str(r) for r in entry.get("rows", ())[:40])]
+            [
+                words.reason(entry["what"]),
+                words.reason(entry["why"]),
+                ", ".join(str(r) for r in entry.get("rows", ())[:40]),
+            ]
             for entry in findings["left_out"]
         ]
         columns = tuple(words(f"left_out.{part}") for part in ("what", "why", "rows"))
@@ -286,12 +410,47 @@ def _closing(
     return sections
 
 
+def _replies(replies: Sequence[Reply], words: Words) -> tuple[Replies, ...]:
+    """Put the replies of each ability together, as they come."""
+    by: dict[str, list[Reply]] = defaultdict(list)
+    for reply in replies:
+        by[reply.ability].append(reply)
+    return tuple(
+        Replies(
+            ability=ability,
+            count=words("replies.count", n=len(own)),
+            rows=tuple(
+                Judged(
+                    kind=reply.kind,
+                    said=words(f"replies.{reply.kind}"),
+                    tone=REPLY_TONES.get(reply.kind, "even"),
+                    score="" if reply.kind in REPLY_TONES else plain(reply.score),
+                    reply=_shortened(reply, words),
+                )
+                for reply in own
+            ),
+        )
+        for ability, own in by.items()
+    )
+
+
+def _shortened(reply: Reply, words: Words) -> Reply:
+    """Cut what nobody reads to its end, and say so."""
+    return replace(
+        reply,
+        of=words.reason(reply.of),
+        prompt=_cut(reply.prompt, words, MOST_REPLY),
+        reply=_cut(reply.reply, words, MOST_REPLY),
+        reference=_cut(reply.reference, words, MOST_REPLY),
+    )
+
+
 def _costs(facts: StudyFacts, words: Words) -> Section:
     """Say what was not run, what failed, and what it all took."""
     grids = []
     if facts.not_run:
         heads = (words("costs.step"), words("costs.reason"))
-        grids.append(_grid(heads, [list(entry) for entry in facts.not_run]))
+        grids.append(_grid(heads, [[step, words.reason(why)] for step, why in facts.not_run]))
     if facts.cost:
         known = [(n, v) for n, v in vars(facts.cost).items() if v is not None]
         if known:
@@ -306,7 +465,11 @@ def _note(name: str, own: Sequence[Finding], words: Words) -> str:
     """Say what a section's table and figures cannot: the best `k`, or how measures are defined."""
     if name == "sensitivity":
         given: Mapping[str, str] = next((f["definitions"] for f in own if f.get("definitions")), {})
-        return words.join(f"{name}: {text}" for name, text in given.items())
+        return words.join(
+            f"{words(f'sensitivity.{one}')}: {words.reason(text)}"
+            for one, text in given.items()
+            if f"sensitivity.{one}" in words
+        )
     best = {
         (f["model"], f["ability"]): words(
             "strategy.best_k.one",
@@ -410,10 +573,11 @@ def _provenance(facts: StudyFacts, words: Words) -> tuple[tuple[str, str], ...]:
     """Return what made the numbers, and which source trains an ability of another name."""
     named = words("list.comma").join(f"{s} → {ability}" for s, ability in facts.sources.items())
     trained = ((words("provenance.sources"), named),) if named else ()
-    return (*facts.provenance.items(), *trained)
+    told = ((words.reason(name), text) for name, text in facts.provenance.items())
+    return (*told, *trained)
 
 
-def _cut(text: str, words: Words) -> str:
-    if len(text) <= MOST_TEXT:
+def _cut(text: str, words: Words, most: int = MOST_TEXT) -> str:
+    if len(text) <= most:
         return text
-    return f"{text[:MOST_TEXT]}\n… {words('provenance.truncated', n=MOST_TEXT)}"
+    return f"{text[:most]}\n… {words('provenance.truncated', n=f'{most:,}')}"

@@ -70,7 +70,7 @@ def _test(view: View, finding: Finding, words: Words, most_rows: int) -> Row:
         noise=words(f"noise.{noise}") if finding["interval"] and noise != SEEDS else "",
         verdict=words(f"verdict.{finding['verdict']}"),
         tone=tone(finding["verdict"]),
-        why=finding.get("why") or "",
+        why=words.reason(finding.get("why") or ""),
         rows=tuple(on[:most_rows]),
         rows_more=max(0, len(on) - most_rows),
     )
@@ -152,7 +152,8 @@ def _grown(f: Finding, write: Unit, words: Words) -> str:
     if f.get("form_fits") is False:
         parts.append(words("growth.no_form"))
     elif f.get("form"):
-        parts.append(f["form"])
+        form = f"form.{f['form']}"
+        parts.append(words(form) if form in words else f["form"])
     if f.get("plateau_at") is not None:
         parts.append(words("answer.near", rows=words.rows(f["plateau_at"])))
         if f.get("plateau_interval"):

@@ -22,6 +22,7 @@ from typing import Any
 import pandas as pd
 
 from espalier.finding import Interval, bounds, within
+from espalier.report.numbers import fraction
 from espalier.results import Table
 
 _Z = 1.959964
@@ -103,6 +104,11 @@ class View:
         seen = dict.fromkeys(p.measure for p in self.points)
         return tuple(sorted(seen, key=lambda m: m.role != "in"))
 
+    @property
+    def untuned(self) -> bool:
+        """Say whether nothing was tuned, so that the scores are all there is to show."""
+        return bool(self.points) and not any(p.stage for p in self.points)
+
     @cached_property
     def seeds(self) -> int:
         """Return the most seeds any tuned point has."""
@@ -123,13 +129,6 @@ class View:
             (p for p in self.points if p.stage == 0 and p.model == model and p.measure == measure),
             None,
         )
-
-
-def fraction(k: float) -> str:
-    """Write 0.0625 as 1/16, and 0.3 as 0.3."""
-    if k and k < 1 and abs(1 / k - round(1 / k)) < 1e-6:
-        return f"1/{round(1 / k)}"
-    return f"{k:g}"
 
 
 def view(table: Table) -> View:

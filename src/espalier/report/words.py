@@ -7,8 +7,11 @@ escaped only where the page is written.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from espalier.errors import SpecError, choices
+from espalier.report.numbers import fraction
+from espalier.report.reasons_zh import reason
 from espalier.report.words_zh import CHINESE
 
 ENGLISH: Mapping[str, str] = {
@@ -37,10 +40,21 @@ ENGLISH: Mapping[str, str] = {
     "thinned": "1 of {step} dots shown",
     "no script": "Charts need JavaScript, which is off here. The tables hold the same numbers.",
     "none": "none",
+    "yes": "yes",
+    "no": "no",
+    "per doubling": "per doubling",
     # what kinds of cells there are
     "design.single": "alone",
     "design.together": "with the others",
     "vary.line": "{moving} in steps, beside {still}",
+    "strategy.multitask": "multitask",
+    "strategy.sequential": "sequential",
+    "strategy.mixed_sequential": "mixed sequential",
+    "strategy.dmt": "DMT",
+    "form.flat": "flat",
+    "form.log-linear": "log-linear",
+    "form.saturating power": "saturating power",
+    "form.logistic": "logistic",
     # axes
     "axis.own": "rows of {ability}",
     "axis.moving": "rows of the moving side",
@@ -73,6 +87,12 @@ ENGLISH: Mapping[str, str] = {
     "tip.human": "Human rows",
     "tip.inside": "Gain, trained",
     "tip.outside": "Gain, untrained",
+    "tip.per doubling": "Per doubling",
+    "tip.share": "Of the variance",
+    "tip.share interval": "95% of that",
+    "tip.cells": "Cells",
+    "tip.recipe": "Recipe",
+    "tip.expected": "{ability}, expected",
     "basis.": "none: no items, errors or seeds given",
     "basis.items": "items (one seed)",
     "basis.seeds": "seeds",
@@ -105,6 +125,134 @@ ENGLISH: Mapping[str, str] = {
     "verdict.holds": "holds",
     "verdict.fails": "fails",
     "verdict.not tested": "not tested",
+    # the recommendation
+    "recommendation.title": "What should I train on?",
+    "recommendation.absent": "No recipe is recommended, because none was asked for.",
+    "recommendation.failed": "No recipe is recommended: {why}",
+    "recommendation.headline": "Train {model} on {rows}: {amounts}, {strategy}.",
+    "recommendation.amount": "{n} of {source}",
+    "recommendation.refused": "For {model} no recipe is recommended.",
+    "recommendation.stage": "Stage {n}",
+    "recommendation.budget": "budget",
+    "recommendation.regret": "expected regret",
+    "recommendation.regret.interval": "95% of the regret",
+    "recommendation.probability": "no baseline is better",
+    "recommendation.rests": "It rests on {counts}.",
+    "recommendation.region": "Measured were {spans} rows.",
+    "recommendation.utility": "Utility weighs {weights}, each in shares of its metric’s range.",
+    "recommendation.floors": "Floors asked for: {floors}.",
+    "recommendation.beside": "The recipe beside the baselines",
+    "recommendation.note": (
+        "Regret is what the recipe is expected to lose against the best one, which nobody knows; "
+        "it and utility are in points of the metrics’ range."
+    ),
+    "budget.rows": "rows",
+    "budget.tokens": "tokens",
+    "budget.updates": "updates",
+    "budget.gpu_hours": "GPU hours",
+    "budget.flops": "FLOPs",
+    "rests.cells": "cells",
+    "rests.runs": "runs",
+    "rests.rows": "rows of the table",
+    "recipe.recommended": "recommended",
+    "recipe.uniform": "uniform",
+    "recipe.proportional": "proportional",
+    "recipe.everything": "everything",
+    "recipe.best measured": "best measured",
+    "recipe.foretold": "expected",
+    "recipe.measured": "measured",
+    "recipe.verified": "trained and measured since",
+    "recipe.weight": "weight {weight}",
+    "recipe.utility": "Utility",
+    "recipe.cost": "Costs",
+    "recipe.note": "Note",
+    "recipe.floor": "[floor kept: {sure}]",
+    "recipes.caption": (
+        "What each recipe is expected to score, with 95% intervals. Full dots were trained and "
+        "measured as they are; rings are read off the surface fitted to the cells that were."
+    ),
+    "front.front": "Pareto front",
+    "front.caption": (
+        "No recipe on the front is beaten on every ability at once; moving along it buys one "
+        "ability with another. Crosses are 95% intervals."
+    ),
+    "verified.title": "Predicted against measured",
+    "verified.predicted": "Predicted",
+    "verified.measured": "Measured",
+    "verified.gap": "Measured minus predicted",
+    "verified.held": "Interval",
+    "verified.inside": "held",
+    "verified.outside": "missed",
+    "next.title": "What to run next",
+    "next.saved": "Regret it saves",
+    "transfer.title": "From small models to large",
+    "transfer.tau": "Rank agreement",
+    "transfer.transfers": "transfers",
+    "transfer.does not transfer": "does not transfer",
+    "transfer.undecided": "undecided",
+    "fit.title": "How well the surface fits",
+    # published curves beside the reader's own
+    "overlay.title": "{paper} beside your own",
+    "overlay.dong2023": "Dong et al. (2023)",
+    "overlay.song2023": "Song et al. (2023)",
+    "overlay.dong2023.note": (
+        "Published numbers: LLaMA-1 on GSM8K, HumanEval and MT-Bench, one run each (Tables 2 and "
+        "3). Other models, other benchmarks and 78 to 110,142 rows, so only shapes may be "
+        "compared, not levels."
+    ),
+    "overlay.dong2023.caption": (
+        "Amounts are shares of the most rows that each curve has of the ability, scores are shares "
+        "of the best score the same model reached with them alone. Dashed with rings: published, "
+        "single runs; their whiskers are ours, from the number of questions (MT-Bench gives none). "
+        "Full: yours, where an ability has the same name. What may be compared: how early a curve "
+        "rises and where mixing turns from help to harm. What may not: the height of the scores, "
+        "the number of rows, and MT-Bench (1 to 10) with a share of right answers."
+    ),
+    "overlay.song2023.note": (
+        "Published numbers: Chinese-LLaMA-7b on AGIEval and CMMLU, one run each (Tables 2 and 3). "
+        "The paper’s ability curves are smoothed figures without numbers, so they cannot be laid "
+        "over yours; these two tables are all it prints."
+    ),
+    "overlay.song2023.caption": (
+        "Scores by how the training rows were made: 10,000 unselected, 10,000 chosen by each "
+        "ability’s response to data, 40,000, and these with synthetic rows added. Whiskers are "
+        "ours, from the number of questions. Comparable with yours only on the same benchmark: "
+        "where your table has it, a line marks your best."
+    ),
+    "overlay.published": "published {model}",
+    "overlay.yours": "yours, {model}",
+    "overlay.your best": "your best",
+    "overlay.best": "your best is {score} ({model})",
+    "overlay.growth": "growth alone",
+    "overlay.growth.note": "share of the best score",
+    "overlay.mixing": "mixed minus alone",
+    "overlay.mixing.note": "in points of the best score alone",
+    "overlay.none": "you have no growing ability called {ability}",
+    "overlay.what": "Shown",
+    "overlay.benchmark": "Benchmark",
+    "overlay.share": "share of all rows",
+    "overlay.of best": "Of the best",
+    "overlay.epoch": "epoch {n}",
+    "overlay.set": "Training set",
+    "overlay.table": "Table",
+    "overlay.single": "published, single runs",
+    # an evaluation of models that nobody tuned
+    "scores.title": "What does it score?",
+    "scores.question": "What does {model} score?",
+    "scores.question.many": "What do these models score?",
+    "scores.caption": (
+        "Mean scores with 95% intervals of the items; the grey tick is what guessing scores."
+    ),
+    "scores.above": "{model} is above chance on {names}",
+    "scores.level": "cannot be told from chance on {names}",
+    "scores.below": "is below chance on {names}",
+    "scores.plain": "{model} scores {parts}",
+    "scores.sentence": "{parts}.",
+    "scores.certainty": (
+        "Intervals are 95% and know the items’ noise only: what another training would give is "
+        "not in them."
+    ),
+    "scores.absent": "No model was tuned, so nothing about fine-tuning data can be said.",
     # sections: a title that asks, and a line on how to read the picture
     "growth.title": "How does each ability grow with its own data?",
     "growth.caption": (
@@ -131,6 +279,12 @@ ENGLISH: Mapping[str, str] = {
     ),
     "factors.title": "Is it the amount of other data, or the ratio?",
     "factors.absent": "No design moved one side while the other stood still.",
+    "factors.amount": "amount of other data",
+    "factors.ratio": "ratio of other data",
+    "factors.caption": (
+        "What a doubling does to the ability’s score: of the amount of other data at constant "
+        "ratio, and of its ratio at constant amount. An interval that holds 0 shows no effect."
+    ),
     "vary.caption": (
         "One side stands still while the other grows. Whiskers are 95% intervals of the scores."
     ),
@@ -161,12 +315,27 @@ ENGLISH: Mapping[str, str] = {
     "ood.absent": "No out-of-domain ability was measured.",
     "sensitivity.title": "What predicts how fast an ability grows?",
     "sensitivity.absent": "Too few abilities to ask.",
+    "sensitivity.caption": (
+        "Gain per doubling of each ability against the measures that should foretell it; each "
+        "prediction was made without the ability itself. On the dotted line it is exact."
+    ),
     "claims.title": "What the papers claim, tested on this data",
     "claims.note": (
         "Each claim is put as a test over the findings above. “Holds” is said of this data only."
     ),
     "replies.title": "Replies to look at",
-    "replies.note": "What the models wrote, unedited.",
+    "replies.note": (
+        "What the models wrote, unedited: of every ability and checkpoint the first right, wrong "
+        "and unscored reply, not the best."
+    ),
+    "replies.all": "all",
+    "replies.right": "right",
+    "replies.wrong": "wrong",
+    "replies.partly": "partly right",
+    "replies.scored": "scored",
+    "replies.unscored": "unscored",
+    "replies.empty": "(no reply)",
+    "replies.count": "{n} replies",
     "replies.prompt": "Asked",
     "replies.reply": "Replied",
     "replies.reference": "Reference",
@@ -338,7 +507,19 @@ class Words:
 
     def method(self, label: str) -> str:
         """Write a strategy's label as words: `DMT k=1/16`, `mixed sequential`."""
-        return label.replace("_", " ").replace("dmt", "DMT")
+        name, _, rest = label.partition(" ")
+        name = f"strategy.{name}" if f"strategy.{name}" in self else name
+        known = self(name) if name in self else name.replace("_", " ")
+        return f"{known} {rest}" if rest else known
+
+    def strategy(self, choice: Mapping[str, Any]) -> str:
+        """Write a recipe's strategy with its `k`."""
+        k = choice.get("k")
+        return self.method(choice["strategy"] + ("" if k is None else f" k={fraction(k)}"))
+
+    def reason(self, text: str) -> str:
+        """Write a reason that analysis or recommendation gave in English; unknown ones stay."""
+        return reason(text) if self.language == "zh" else text
 
     def names(self, parts: Iterable[str]) -> str:
         """Write `a, b and c`."""

@@ -138,7 +138,9 @@ CHINESE: Mapping[str, str] = {
     "claims.title": "论文的论断，在这些数据上的检验",
     "claims.note": "每条论断都化为对上述结论的检验。“成立”仅指在这些数据上。",
     "replies.title": "值得一看的回答",
-    "replies.note": "模型的原文，未经编辑。",
+    "replies.note": (
+        "模型的原文，未经编辑：每种能力与每个检查点各取第一条正确、错误与未评分的回答，而非最好的。"
+    ),
     "replies.prompt": "提问",
     "replies.reply": "回答",
     "replies.reference": "参考答案",
@@ -275,4 +277,153 @@ CHINESE: Mapping[str, str] = {
     "summary.none.untuned": "只有未调优的模型有得分",
     "summary.none.other": "此处没有可比较的内容",
     "summary.none.left_out": "未使用：{parts}",
+    "yes": "是",
+    "no": "否",
+    "per doubling": "每倍增",
+    "strategy.multitask": "多任务",
+    "strategy.sequential": "顺序训练",
+    "strategy.mixed_sequential": "混合顺序训练",
+    "strategy.dmt": "DMT",
+    "form.flat": "平直",
+    "form.log-linear": "对数线性",
+    "form.saturating power": "饱和幂律",
+    "form.logistic": "逻辑斯谛",
+    "tip.per doubling": "每倍增",
+    "tip.share": "占方差",
+    "tip.share interval": "其 95% 区间",
+    "tip.cells": "单元数",
+    "tip.recipe": "方案",
+    "tip.expected": "{ability}（预期）",
+    "recommendation.title": "应当用什么数据训练？",
+    "recommendation.absent": "没有推荐方案，因为没有要求推荐。",
+    "recommendation.failed": "没有推荐方案：{why}",
+    "recommendation.headline": "用 {rows}训练 {model}：{amounts}；策略：{strategy}。",
+    "recommendation.amount": "{source} {n} 条",
+    "recommendation.refused": "对 {model} 不推荐任何方案。",
+    "recommendation.stage": "第 {n} 阶段",
+    "recommendation.budget": "预算",
+    "recommendation.regret": "预期遗憾",
+    "recommendation.regret.interval": "遗憾的 95% 区间",
+    "recommendation.probability": "没有基线更好的概率",
+    "recommendation.rests": "依据：{counts}。",
+    "recommendation.region": "测量过的范围：{spans} 条。",
+    "recommendation.utility": "效用的权重：{weights}，各按其指标的取值范围计。",
+    "recommendation.floors": "要求的下限：{floors}。",
+    "recommendation.beside": "推荐方案与各基线",
+    "recommendation.note": (
+        "遗憾指与最好的方案相比预期的损失，而最好的方案无人知晓；遗憾与效用均以指标范围的百分点计。"
+    ),
+    "budget.rows": "条数据",
+    "budget.tokens": "个词元",
+    "budget.updates": "次更新",
+    "budget.gpu_hours": "GPU 小时",
+    "budget.flops": "次浮点运算",
+    "rests.cells": "个单元",
+    "rests.runs": "次训练",
+    "rests.rows": "行表格",
+    "recipe.recommended": "推荐",
+    "recipe.uniform": "均匀",
+    "recipe.proportional": "按比例",
+    "recipe.everything": "全部数据",
+    "recipe.best measured": "实测最佳",
+    "recipe.foretold": "预期",
+    "recipe.measured": "实测",
+    "recipe.verified": "其后训练并实测",
+    "recipe.weight": "权重 {weight}",
+    "recipe.utility": "效用",
+    "recipe.cost": "花费",
+    "recipe.note": "备注",
+    "recipe.floor": "[守住下限的概率：{sure}]",
+    "recipes.caption": (
+        "各方案的预期得分，附 95% 区间。实心点是照此训练并测量过的；"
+        "空心点由对实测单元拟合的曲面读出。"
+    ),
+    "front.front": "帕累托前沿",
+    "front.caption": (
+        "前沿上的方案，没有别的方案能在所有能力上同时胜过；沿前沿移动，是以一种能力换另一种。"
+        "十字为 95% 区间。"
+    ),
+    "verified.title": "预测与实测",
+    "verified.predicted": "预测",
+    "verified.measured": "实测",
+    "verified.gap": "实测减预测",
+    "verified.held": "区间",
+    "verified.inside": "落在其中",
+    "verified.outside": "落在其外",
+    "next.title": "接下来最值得运行的",
+    "next.saved": "可减少的遗憾",
+    "transfer.title": "从小模型到大模型",
+    "transfer.tau": "名次一致性",
+    "transfer.transfers": "可以迁移",
+    "transfer.does not transfer": "不能迁移",
+    "transfer.undecided": "未定",
+    "fit.title": "曲面拟合得如何",
+    "overlay.title": "{paper}与您的结果",
+    "overlay.dong2023": "Dong 等（2023）",
+    "overlay.song2023": "Song 等（2023）",
+    "overlay.dong2023.note": (
+        "已发表的数字：LLaMA-1 在 GSM8K、HumanEval 与 MT-Bench 上的得分，每项只训练一次"
+        "（表 2 与表 3）。模型、基准与数量（78 至 110,142 条）都不同，"
+        "因此只可比较形状，不可比较高低。"
+    ),
+    "overlay.dong2023.caption": (
+        "数量为各曲线中该能力最多条数的份额，得分为同一模型单用该能力数据所达最好得分的份额。"
+        "虚线与空心点：已发表的单次结果，其区间由我们按题数计算（MT-Bench 没有）。"
+        "实线：您的结果，仅限同名的能力。可以比较的：曲线多早上升，混合在何处由有益转为有害。"
+        "不可比较的：得分的高低、数据条数，以及 MT-Bench（1 至 10 分）与正确率。"
+    ),
+    "overlay.song2023.note": (
+        "已发表的数字：Chinese-LLaMA-7b 在 AGIEval 与 CMMLU 上的得分，每项只训练一次"
+        "（表 2 与表 3）。论文的能力曲线只有经平滑的图而没有数字，无法叠加；它只印出了这两张表。"
+    ),
+    "overlay.song2023.caption": (
+        "按训练数据的构造给出的得分：未挑选的 10,000 条、按各能力对数据的响应挑选的 10,000 条、"
+        "40,000 条，以及再加上合成数据。区间由我们按题数计算。只有在同一基准上才可与您的结果比较："
+        "若您的表中有该基准，则以一条线标出您的最好得分。"
+    ),
+    "overlay.published": "已发表 {model}",
+    "overlay.yours": "您的 {model}",
+    "overlay.your best": "您的最好得分",
+    "overlay.best": "您的最好得分是 {score}（{model}）",
+    "overlay.growth": "单独训练的增长",
+    "overlay.growth.note": "最好得分的份额",
+    "overlay.mixing": "混合减单独",
+    "overlay.mixing.note": "单独最好得分的百分点",
+    "overlay.none": "您没有名为 {ability} 的增长曲线",
+    "overlay.what": "所示",
+    "overlay.benchmark": "基准",
+    "overlay.share": "占全部条数的份额",
+    "overlay.of best": "占最好得分",
+    "overlay.epoch": "第 {n} 轮",
+    "overlay.set": "训练集",
+    "overlay.table": "表",
+    "overlay.single": "已发表，单次结果",
+    "scores.title": "得分是多少？",
+    "scores.question": "{model} 的得分是多少？",
+    "scores.question.many": "这些模型的得分是多少？",
+    "scores.caption": "平均得分，附题目的 95% 区间；灰色短线为随机水平。",
+    "scores.above": "{model} 在{names}上高于随机水平",
+    "scores.level": "在{names}上与随机水平无法区分",
+    "scores.below": "在{names}上低于随机水平",
+    "scores.plain": "{model} 的得分为{parts}",
+    "scores.sentence": "{parts}。",
+    "scores.certainty": "区间均为 95%，只含题目噪声：换一次训练会如何，不在其中。",
+    "scores.absent": "没有模型经过微调，因此无从谈论微调数据。",
+    "factors.amount": "其他数据的数量",
+    "factors.ratio": "其他数据的比例",
+    "factors.caption": (
+        "倍增对该能力得分的作用：比例不变时其他数据的数量，以及数量不变时其比例。"
+        "区间含 0 即未显示效应。"
+    ),
+    "sensitivity.caption": (
+        "各能力每倍增的增益，对比应能预测它的量；每个预测都未用该能力本身。落在虚线上即完全准确。"
+    ),
+    "replies.all": "全部",
+    "replies.right": "正确",
+    "replies.wrong": "错误",
+    "replies.partly": "部分正确",
+    "replies.scored": "有得分",
+    "replies.unscored": "未评分",
+    "replies.empty": "（没有回答）",
+    "replies.count": "{n} 条回答",
 }

@@ -111,7 +111,13 @@ def doublings(values: Iterable[float], label: str) -> alt.X:
 
 def score_axis(share: bool, title: str | None = None, **more: Any) -> alt.Axis:
     """Return an axis of scores; shares are written as percentages."""
-    options: dict[str, Any] = {"tickCount": 5, **({"format": ".0%"} if share else {}), **more}
+    options: dict[str, Any] = {
+        "tickCount": 5,
+        "labelOverlap": True,
+        "labelSeparation": 8,
+        **({"format": ".0%"} if share else {}),
+        **more,
+    }
     return alt.Axis(title=title, **options)
 
 
@@ -170,13 +176,13 @@ def across(x: alt.X, y: alt.Y, tone: Any, tip: list[Any], **more: Any) -> Layers
     ]
 
 
-def reach(tip: list[Any], **place: Any) -> alt.Chart:
+def reach(tip: list[Any], **place: Any) -> Any:
     """Return unseen marks around the dots, so that a finger finds them."""
     unseen = named(DOTS).mark_point(filled=True, size=500, opacity=0, aria=False)
     return unseen.encode(tooltip=tip, **place)
 
 
-def upright_rule(value: float, dash: Sequence[int] = (2, 3), tone: str = "soft") -> alt.Chart:
+def upright_rule(value: float, dash: Sequence[int] = (2, 3), tone: str = "soft") -> Any:
     """Draw a level across a panel whose scores lie flat."""
     mark = few(_level=value).mark_rule(
         strokeDash=list(dash), color=colour(tone), strokeWidth=1, aria=False

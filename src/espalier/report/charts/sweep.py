@@ -11,7 +11,8 @@ from espalier.report.charts import _grammar as g
 from espalier.report.charts._cells import compared
 from espalier.report.figure import Figure, Panel
 from espalier.report.lookup import title
-from espalier.report.view import Measure, Point, View, fraction
+from espalier.report.numbers import fraction
+from espalier.report.view import Measure, Point, View
 from espalier.report.words import Words
 
 
