@@ -117,6 +117,47 @@ def table(
     return pd.DataFrame(rows)
 
 
+def answered(
+    cells: Sequence[Cell],
+    truth: Truth,
+    random: np.random.Generator,
+    *,
+    abilities: Sequence[str] = ABILITIES,
+    seeds: int = 3,
+    run_sd: float = 0.01,
+    seed_sd: float = 0.0,
+    items: int = 500,
+    hardness: float = 1.5,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a study with its per-item scores: an item is hard or easy alike in every cell.
+
+    An item is answered with the logistic chance of what the run can do, less how hard it is; what
+    a run can do is such that over all items that could have been drawn it scores the truth.
+    """
+    exact = table(
+        cells,
+        truth,
+        random,
+        abilities=abilities,
+        seeds=seeds,
+        run_sd=run_sd,
+        seed_sd=seed_sd,
+        items=0,
+    )
+    exact = exact.assign(key=[f"e{i}" for i in range(len(exact))], n=items)
+    able = np.linspace(-12, 12, 481)
+    many = hardness * np.random.default_rng(0).standard_normal(4001)
+    mean = (1 / (1 + np.exp(many[None, :] - able[:, None]))).mean(axis=1)
+    hard = {a: random.normal(0, hardness, items) for a in abilities}
+    means, parts = [], []
+    for key, ability, score in zip(exact["key"], exact["ability"], exact["score"], strict=True):
+        chance = 1 / (1 + np.exp(hard[ability] - np.interp(score, mean, able)))
+        hits = (random.random(items) < chance).astype(np.float64)
+        means.append(hits.mean())
+        parts.append(pd.DataFrame({"key": key, "item": np.arange(items), "score": hits}))
+    return exact.assign(score=means), pd.concat(parts, ignore_index=True)
+
+
 def nothing(cell: Cell, ability: str) -> float:
     """Score the same whatever is done: no effect at all."""
     return {"math": 0.3, "code": 0.5, "general": 0.6}.get(ability, 0.4)
