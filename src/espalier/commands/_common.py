@@ -237,7 +237,10 @@ def item_interval(row: dict[str, Any]) -> tuple[float | None, float | None]:
         return float(low), float(high)
     if stderr is None:
         return None, None
-    return score - 1.96 * stderr, score + 1.96 * stderr
+    low, high = score - 1.96 * stderr, score + 1.96 * stderr
+    if 0 <= score <= 1 and row.get("higher_is_better", True):  # a share, credit for steps, say
+        return max(low, 0.0), min(high, 1.0)
+    return low, high
 
 
 def _plain(value: float | None) -> str:

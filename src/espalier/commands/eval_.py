@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,10 +21,18 @@ from espalier.commands._common import (
     store_option,
 )
 
+if TYPE_CHECKING:
+    from espalier.steps.evaluate import Exam
+    from espalier.study import AbilityUse
+
 
 @click.command(name="eval")
 @click.argument("model", metavar="MODEL")
-@click.option("--ability", required=True, help="One or more, by commas: gsm8k,tunnel:math")
+@click.option(
+    "--ability",
+    required=True,
+    help="One or more, by commas: gsm8k,cmmlu,tunnel:math.  `all`: every one whose data is here.",
+)
 @click.option("--revision", help="Of a hub id: a commit, tag or branch.")
 @ability_options
 @store_option
@@ -53,7 +61,6 @@ def eval_(
     from espalier.collect import untuned
     from espalier.model import open_model
     from espalier.run import run
-    from espalier.steps.evaluate import prepare
     from espalier.steps.train import Pretrained
     from espalier.store import Store
 
@@ -61,9 +68,7 @@ def eval_(
     label = model.replace(":", "/").rstrip("/").rpartition("/")[2]
     path = str(opened.folder) if opened.local else None
     start = Pretrained(digest=opened.digest, path=path, label=label)
-    exams = [
-        (use, prepare(use.use, options)) for use, options in asked_abilities(ability, data, limit)
-    ]
+    exams, left_out = _prepared(ability, data, limit)
     scores = [(use, exam, s) for use, exam in exams for s in exam.scores(start, backend="hf")]
     steps = {step.key: step for _, _, score in scores for step in score.ancestry()}
     shelf = Store(store)
@@ -77,9 +82,39 @@ def eval_(
     shown = frame.astype(object).where(frame.notna(), None)
     rows = [{str(k): v for k, v in row.items()} for row in shown.to_dict(orient="records")]
     if as_json:
-        say_json({"model": model, "scores": rows, "failed": dict(outcome.failed)})
+        failed = dict(outcome.failed)
+        say_json({"model": model, "scores": rows, "failed": failed, "left_out": left_out})
     else:
         show_scores([(row["ability"], row) for row in rows])
+        for name, why in left_out.items():
+            console().print(f"left out: {name}: {why}", markup=False, style="dim")
         for key, why in outcome.failed.items():
             console(err=True).print(f"failed: {steps[key].kind} {key}: {why}", markup=False)
     sys.exit(0 if outcome.complete else 1)
+
+
+def _prepared(
+    names: str, data: str | None, limit: int | None
+) -> tuple[list[tuple[AbilityUse, Exam]], dict[str, str]]:
+    """Return the exams that are asked for, and what of `all` has to be left out, with the reason.
+
+    An ability that is named is refused where it cannot be asked; of `all` it is only told.
+    """
+    from espalier.ability import abilities
+    from espalier.errors import EspalierError, MissingError
+    from espalier.steps.evaluate import prepare
+
+    if names != "all":
+        return [(u, prepare(u.use, o)) for u, o in asked_abilities(names, data, limit)], {}
+    exams, left_out = [], {}
+    for name in abilities:
+        try:
+            [(use, options)] = asked_abilities(name, data, limit)
+            exams.append((use, prepare(use.use, options)))
+        except EspalierError as error:
+            left_out[name] = str(error)
+    if not exams:
+        raise MissingError(
+            f"--ability all: none can be asked here; {next(iter(left_out.values()))}"
+        )
+    return exams, left_out
