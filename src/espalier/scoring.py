@@ -138,14 +138,14 @@ def score_replies(ability: Ability, replies: Path) -> Graded:
     """Grade a file of replies to the items of `ability`, with no model at hand.
 
     Each row has `reply`, a text or a list of them (samples, or the replies to each turn), and says
-    what it answers: `item` (or `id`), or else the text of the
-    `question` (or `prompt`).  Raises `DataError` where no row answers any item.
+    what it answers: `item` (or `id`), or else the text of the `question` (or `prompt`); or it is a
+    row of FastChat's `model_answer`.  Raises `DataError` where no row answers any item.
     """
     made = [(use, make_scorer(use)) for use in ability.scorers]
     graders = [scorer for _, scorer in made if scorer.asks == "generate"]
     if not graders:
         raise DataError(f"ability {ability.name} is measured by likelihoods, not by replies")
-    found, left_out = _match(ability, replies)
+    found, left_out = match(ability.items, replies)
     if not found:
         first = f"; {left_out[0]}" if left_out else ""
         raise DataError(
@@ -163,12 +163,12 @@ def score_replies(ability: Ability, replies: Path) -> Graded:
     )
 
 
-def _match(ability: Ability, file: Path) -> tuple[dict[str, Reply], list[BadRow]]:
-    """Return the first reply to each item, and the rows that are none."""
+def match(items: Sequence[Item], file: Path) -> tuple[dict[str, Reply], list[BadRow]]:
+    """Return the first reply in `file` to each item, and the rows that are none."""
     asked = defaultdict(list)
-    for item in ability.items:
+    for item in items:
         asked[_squeezed(_question(item.prompt))].append(item.id)
-    known = {item.id for item in ability.items}
+    known = {item.id for item in items}
     found: dict[str, Reply] = {}
     left_out = []
     for line, record in records(file):
@@ -188,18 +188,18 @@ def _reply(
     """Return what a row answers and its reply, or raise `DataError` with the reason."""
     if isinstance(record, str):
         raise DataError(record)
-    match record.get("reply"):
-        case str(text):
-            reply = Reply(text=text)
-        case [str(text), *more] if all(isinstance(other, str) for other in more):
-            reply = Reply(text=text, more=tuple(more))
-        case _:
-            raise DataError("no text under 'reply', and no list of texts")
+    first, *more = replied(record)
+    reply = Reply(text=first, more=tuple(more))
     for column in ("item", "id"):
         if column in record:
             if str(record[column]) not in known:
                 raise DataError(f"no item '{record[column]}'")
             return str(record[column]), reply
+    if "question_id" in record:
+        names = [name for name in known if name.endswith(f"/{record['question_id']}")]
+        if len(names) != 1:
+            raise DataError(f"{len(names) or 'no'} items are number {record['question_id']}")
+        return names[0], reply
     for column in ("question", "prompt"):
         if isinstance(record.get(column), str):
             names = asked.get(_squeezed(record[column]), [])
@@ -209,6 +209,20 @@ def _reply(
                 raise DataError(f"{len(names)} items ask this {column}; name the `item`")
             return names[0], reply
     raise DataError("it does not say what it answers; give `item`, or the `question`'s text")
+
+
+def replied(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a row of replies says: its `reply`, or the `turns` of FastChat's first choice.
+
+    Raises `DataError` where there is neither.
+    """
+    match record:
+        case {"reply": str(text)}:
+            return (text,)
+        case {"reply": [*texts]} | {"choices": [{"turns": [*texts]}, *_]}:
+            if texts and all(isinstance(text, str) for text in texts):
+                return tuple(texts)
+    raise DataError("no text under 'reply', and no list of texts")
 
 
 def _question(prompt: Prompt) -> str:

@@ -11,7 +11,9 @@ def nll() -> Scorer:
     return Scorer(metric="nll", asks="likelihood", grade=_grade, higher_is_better=False)
 
 
-def _grade(_: Item, reply: Reply) -> Grade:
+def _grade(item: Item, reply: Reply) -> Grade:
+    if not item.target:
+        return Grade(score=None, reason="the item has no gold reply")
     if not reply.likelihoods:
         return Grade(score=None, reason="no likelihood")
     target = reply.likelihoods[0]
