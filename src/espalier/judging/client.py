@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 GIVE_UP = 3
 """Requests in a row whose retries were all in vain: then the endpoint is taken for dead."""
 
+HOPELESS = 16
+"""Requests refused before any was answered: then it is not they that are wrong."""
+
 LONGEST = 2**24
 """Bytes of an answer beyond which it is rubbish."""
 
@@ -113,6 +116,8 @@ class _Line:
         self._stopped = Event()
         self._changing = Lock()
         self._failures = 0
+        self._refusals: int | None = 0
+        """None once there was an answer."""
         self._not_before = 0.0
 
     def stop(self, why: str | None = None) -> None:
@@ -144,7 +149,7 @@ class _Line:
                 self.stop(f"the limit {limit}; raise it to go on")
                 return Unanswered(reason=str(limit))
             except _Refused as error:
-                self._worked()
+                self._refused(str(error))
                 return Unanswered(reason=str(error), refused=True)
             except _Closed as error:
                 self.stop(str(error))
@@ -161,7 +166,16 @@ class _Line:
 
     def _worked(self) -> None:
         with self._changing:
+            self._failures, self._refusals = 0, None
+
+    def _refused(self, why: str) -> None:
+        with self._changing:
             self._failures = 0
+            if self._refusals is not None:
+                self._refusals += 1
+            hopeless = self._refusals == HOPELESS
+        if hopeless:
+            self.stop(why)
 
     def _gave_up(self, why: str) -> Unanswered:
         with self._changing:
