@@ -1,16 +1,19 @@
 """Whether adaptive studies say what their full grids say, and for how much training.
 
     python bench/adaptive.py [--studies 200] [--null 200] [--seed 0] [--processes 1]
-    python bench/adaptive.py --tunnel [--workers 2]
+    python bench/adaptive.py --tunnel STORE [--workers 2] [--yardstick]
 
 Simulated: the plan is that of a true study; an oracle of known truth takes the place of training
 (growth of four forms, mixing that helps, hurts or turns, forgetting that replay mends; drawn size
-and noise; 3 or 5 seeds, since of two a single run of every cell costs half the grid).  Each study is run adaptively and in full on the same scores, and, as the yardstick of
-what agreement is possible, in full again with other noise.  Questions are those that the full
-grid bears; "agree" is the share of them answered alike, "clear" the same for those that both full
-grids answer alike, "decided" those that the adaptive run calls so.  Null studies know no effect at all: counted is how many report one.
+and noise; 3 or 5 seeds, since of two a single run of every cell costs half the grid).  Each study
+is run adaptively and in full on the same scores, and, as the yardstick of what agreement is
+possible, in full again with other noise.  Questions are those that the full grid bears: "agree" is
+the share of them answered alike, "clear" the same for those that both full grids answer alike,
+"decided" those that the adaptive run calls so.  Null studies know no effect at all: counted is how
+many report one.
 
-Tunnel: `studies/adaptive.yaml` is run adaptively, then completed, truly trained.
+Tunnel: `studies/adaptive.yaml` is run adaptively in a new store, then completed, truly trained;
+with --yardstick a full grid of three other seeds is trained as well.
 
 The last line is JSON.
 """
@@ -19,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -35,10 +39,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import mini
 from espalier.adaptive import Grid, Look, Scores, Subject, answers, grid, look, table
-from espalier.analysis import analyze_each
+from espalier.analysis import analyze, analyze_each
 from espalier.finding import VERDICTS
-from espalier.load import load
+from espalier.load import find, load
 from espalier.plan import Plan, plan
+from espalier.results import read
 
 ABILITIES = ("math", "code", "general")
 NONE = {"tied", "keeps", "undecided", "resists", "neither", "does not follow", "does not predict"}
@@ -291,6 +296,56 @@ def simulate(count: int, *, processes: int, **options: Any) -> list[dict[str, An
         return list(pool.map(task, range(count), chunksize=4))
 
 
+# --- a true study ---------------------------------------------------------------------------
+
+
+def tunnel(store: Path, *, workers: int, yardstick: bool) -> dict[str, Any]:
+    """Run the tunnel's study adaptively, then its full grid, and compare the answers."""
+
+    def run(out: str, *options: str) -> dict[str, Any]:
+        command = [sys.executable, "-m", "espalier.cli", "run", "adaptive", *options, "--json"]
+        command += ["--store", str(store), "--workers", str(workers), "--out", str(store / out)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    def answered(out: str) -> dict[Subject, str]:
+        files = ("results.csv", "sources.yaml", "items.parquet")
+        findings = analyze(read(*(store / out / file for file in files))).findings
+        return {subject: answer for subject, (answer, _) in answers(findings).items()}
+
+    adaptive = run("adaptive", "--adaptive")["adaptive"]
+    run("full")
+    short, full = answered("adaptive"), answered("full")
+    asked = set(adaptive_kinds())
+    kept = [subject for subject in full if subject[0] in asked]
+    result: dict[str, Any] = {
+        "tokens": adaptive["share"],
+        "rounds": len(adaptive["rounds"]),
+        "ended": adaptive["ended"],
+        "questions": len(kept),
+        "decided": sum(q["decided"] for q in adaptive["questions"]),
+        "agree": _share(short.get(s, "undecided") == full[s] for s in kept),
+        "disagreements": {
+            " ".join(s): f"{full[s]} -> {short.get(s, 'undecided')}"
+            for s in kept
+            if short.get(s, "undecided") != full[s]
+        },
+    }
+    if yardstick:
+        run("again", "seeds=[3,4,5]")
+        again = answered("again")
+        result["yardstick"] = _share(again.get(s) == full[s] for s in kept)
+        same = [s for s in kept if again.get(s) == full[s]]
+        result["clear"] = _share(short.get(s, "undecided") == full[s] for s in same)
+    return result
+
+
+def adaptive_kinds() -> tuple[str, ...]:
+    """Return the kinds of questions that the tunnel's study asks."""
+    return load(find("adaptive")).adaptive.questions
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=200)
@@ -298,7 +353,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--replicates", type=int, help="seeds of every study; default: 3 or 5")
+    parser.add_argument("--tunnel", type=Path, help="a folder for the store of the true study")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--yardstick", action="store_true")
     given = parser.parse_args()
+    if given.tunnel:
+        result = tunnel(given.tunnel, workers=given.workers, yardstick=given.yardstick)
+        print(json.dumps({"tunnel": result}))
+        return
     told: dict[str, Any] = {}
     options = {n: getattr(given, n) for n in ("seed", "processes", "replicates")}
     if given.studies:

@@ -125,6 +125,11 @@ class Question:
     """Keys of all measurements that the full grid's answer rests on."""
 
     @property
+    def gives_none(self) -> bool:
+        """Say whether the scores bear no answer."""
+        return self.answer == "undecided"
+
+    @property
     def label(self) -> str:
         """Return the question in words."""
         kind, ability, model, metric, _, about = self.subject
@@ -162,8 +167,8 @@ def grid(plan: Plan) -> Grid:
 
     if len(plan.study.seeds.pairs) < 2:
         raise SpecError(
-            "adaptive: one seed decides nothing, as another run may say otherwise; give `seeds: 2` "
-            "or more, or run the whole grid without --adaptive"
+            f"{plan.study.name}: adaptive: one seed decides nothing, as another run may say "
+            "otherwise; give `seeds: 3`, or run the whole grid without --adaptive"
         )
     own = defaultdict(set)
     for source in plan.study.sources:
@@ -233,16 +238,15 @@ def _candidates(plan: Plan) -> Iterator[Candidate]:
 
 def _check(made: Grid) -> None:
     """Refuse a study without a question, or whose budget does not pay for the first batch."""
-    wanted = made.settings.questions
-    asked = {q.subject[0] for q in look(made, (), {}).questions}
-    if absent := [kind for kind in wanted if kind not in asked]:
-        borne = {subject[0] for subject in answers(_analyze(_blank(made), ())[SEEN])}
+    borne = {subject[0] for subject in answers(_analyze(_blank(made), ()).get(SEEN, ()))}
+    if not borne:
+        raise SpecError(f"{made.name}: adaptive: nothing to decide: its cells bear no question")
+    if absent := [kind for kind in made.settings.questions if kind not in borne]:
         raise SpecError(
-            f"adaptive.questions: nothing to decide about {absent[0]}: the study has no cells for "
-            f"it; it bears {', '.join(sorted(borne)) or 'no question at all'}"
+            f"{made.name}: adaptive.questions: nothing to decide about {absent[0]}: the study has "
+            f"no cells for it; it bears {', '.join(sorted(borne))}"
         )
-    if not asked:
-        raise SpecError("adaptive: nothing to decide: the study's cells bear no question")
+    _first(made)
 
 
 # --- a look ---------------------------------------------------------------------------------
@@ -251,10 +255,10 @@ def _check(made: Grid) -> None:
 def look(grid: Grid, asked: Sequence[int], scores: Scores) -> Look:
     """Return how the questions stand after the cells `asked` for, and what to ask for next.
 
-    Of `scores` only those count that the cells asked for measure.
+    Of `scores` only those count that the cells asked for measure; None is unscored.
     """
-    keys = grid.measures(asked)
-    scores = {key: dict(scores[key]) for key in sorted(keys) if key in scores} if asked else {}
+    keys = grid.measures(asked) if asked else frozenset()
+    scores = {key: of for key, of in scores.items() if key in keys and of["score"] is not None}
     spent, settings = grid.cost(asked), grid.settings
     if not scores:
         return _begin(grid, asked)
@@ -278,7 +282,7 @@ def _begin(grid: Grid, asked: Sequence[int]) -> Look:
         Question(
             subject=subject, answer="undecided", sure=0.0, decided=False, asked=False, rows=rows
         )
-        for subject, (_, rows) in answers(found[SEEN]).items()
+        for subject, (_, rows) in answers(found.get(SEEN, ())).items()
     )
     if asked:
         why = "nothing could be measured"
@@ -309,8 +313,9 @@ def _first(grid: Grid) -> tuple[int, ...]:
     if grid.cost(chosen) < least:
         needed = min(math.ceil(1000 * least / FIRST / grid.full) / 1000, 1.0)
         raise SpecError(
-            f"adaptive.budget: {grid.settings.budget:g} of {grid.full:,.0f} training tokens does "
-            f"not pay for the first batch, two runs of the cheapest cell; give {needed:g} or more"
+            f"{grid.name}: adaptive.budget: {grid.settings.budget:g} of {grid.full:,.0f} training "
+            "tokens does not pay for the first batch, two runs of the cheapest cell; give "
+            f"{needed:g} or more"
         )
     return tuple(sorted(chosen))
 
@@ -319,8 +324,15 @@ def _first(grid: Grid) -> tuple[int, ...]:
 
 
 def _blank(grid: Grid) -> Table:
-    """Return the full table with one and the same score everywhere: what it could bear."""
-    frame = grid.frame.assign(score=0.5, stderr=0.02, n=600, metric="score")
+    """Return the full table with made-up scores, to see what questions it could bear."""
+    random = np.random.default_rng(0)
+    own = [
+        grid.features[slot][condition, 0]
+        for slot, condition in zip(grid.frame["slot"], grid.frame["condition"], strict=True)
+    ]
+    made_up = 0.3 + 0.01 * np.array(own) + random.normal(0, 0.01, len(own))
+    frame = grid.frame.assign(score=made_up, stderr=0.01, n=2000, metric=grid.frame["slot"])
+    frame = frame.assign(score=frame.groupby("key")["score"].transform("first"))
     table = _tidy(grid, frame)
     score, stderr = table.frame["score"].to_numpy(), table.frame["stderr"].to_numpy()
     return replace(table, frame=_copy(table.frame, SEEN, score, stderr))
@@ -328,7 +340,7 @@ def _blank(grid: Grid) -> Table:
 
 def table(grid: Grid, scores: Scores) -> Table:
     """Return the results table of what was measured."""
-    frame = grid.frame[[scores.get(k, {}).get("score") is not None for k in grid.frame["key"]]]
+    frame = grid.frame[[key in scores for key in grid.frame["key"]]]
     keys = frame["key"].tolist()
     columns = {name: [scores[key][name] for key in keys] for name in MEASURED}
     return _tidy(grid, frame.assign(**columns))
@@ -345,9 +357,7 @@ def _runs(grid: Grid, scores: Scores) -> Iterator[tuple[str, pd.DataFrame, Ints]
     """Yield each slot that was measured, its measurements by key, and places of those measured."""
     once = grid.frame.drop_duplicates("key")
     for slot, runs in once.groupby("slot", sort=False):
-        known = [
-            i for i, key in enumerate(runs["key"]) if scores.get(key, {}).get("score") is not None
-        ]
+        known = [place for place, key in enumerate(runs["key"]) if key in scores]
         if known:
             yield str(slot), runs, np.array(known)
 
@@ -396,7 +406,7 @@ def _fill(grid: Grid, scores: Scores, forecasts: Mapping[str, Forecast], seed: i
     frame = frame.assign(**{name: [of[key] for key in keys] for name, of in columns.items()})
     table = _tidy(grid, frame)
     values, spread = np.array([drawn[k] for k in keys]), np.array([errors[k] for k in keys])
-    there = np.array([scores.get(key, {}).get("score") is not None for key in keys])
+    there = np.array([key in scores for key in keys])
     copies = [_copy(table.frame[there], SEEN, values[there, 0], spread[there, 0])]
     copies += [
         _copy(table.frame, str(copy), values[:, copy], spread[:, copy]) for copy in range(FILLINGS)
@@ -437,12 +447,13 @@ def answers(findings: Iterable[Finding]) -> dict[Subject, tuple[str, frozenset[s
     """Return the answer to each question and the keys it rests on.
 
     What mixing does at several amounts, and what is forgotten in several mixtures, is one question;
-    its answer is every verdict but that of no difference, or this where there is no other.
+    its answer is every verdict but that of no difference, or this where there is no other.  What
+    the table cannot bear, such as growth from a single amount, is no question.
     """
     verdicts: dict[Subject, set[str]] = defaultdict(set)
     rows: dict[Subject, set[str]] = defaultdict(set)
     for f in findings:
-        if f.facts.get("of") == "crossover":
+        if f.facts.get("of") == "crossover" or f.estimate is None:
             continue
         about = f.facts.get("source") or f.facts.get("label") or ""
         subject = (f.kind, f.ability, f.model, f.metric, f.suite, str(about))
@@ -463,9 +474,10 @@ def _judge(found: Mapping[str, tuple[Finding, ...]], sure: float) -> tuple[Quest
     now = answers(found.get(SEEN, ()))
     filled = [answers(found[str(copy)]) for copy in range(FILLINGS) if str(copy) in found]
     questions = []
-    for subject, (_, rows) in filled[0].items():
+    for subject, (_, rows) in {what: of for f in filled for what, of in f.items()}.items():
         answer = now[subject][0] if subject in now else "undecided"
-        same = np.mean([subject in f and f[subject][0] == answer for f in filled])
+        said = [f[subject][0] if subject in f else "undecided" for f in filled]
+        same = np.mean([word == answer for word in said])
         questions.append(
             Question(
                 subject=subject,

@@ -146,7 +146,7 @@ def _tell_decided(grid: Grid, before: Look, now: Look) -> None:
         f"  {now.decided} of {len(now.questions)} questions decided with "
         f"{_percent(now.spent, grid.full)} of the training" + (":" if fresh else ".")
     )
-    _list(fresh, lambda q: q.answer)
+    _list(fresh, lambda q: f"{q.answer}, as the full grid would be" if q.gives_none else q.answer)
 
 
 def _tell_end(grid: Grid, last: Look, asked: Sequence[int]) -> None:
