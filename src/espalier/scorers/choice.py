@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import comb
 from typing import Any, Literal
 
 from espalier.ability import Ask, Grade, Item, Likelihood, Reply, Scorer
@@ -123,9 +124,14 @@ def _several(values: Mapping[str, float], answer: Sequence[str], item: Item) -> 
     """Grade the likeliest letters, as many as are right."""
     if not set(answer) <= set(values):
         raise DataError(f"item {item.id}: its candidates lack letters of the answer")
-    single = sorted((c for c in values if len(c) == 1), key=lambda c: -values[c])
-    chosen = sorted(single[: len(answer)])
-    return Grade(score=float(chosen == sorted(answer)), extracted="".join(chosen))
+    single = {c: value for c, value in values.items() if len(c) == 1}
+    last = sorted(single.values(), reverse=True)[len(answer) - 1]
+    sure = {c for c, value in single.items() if value > last}
+    tied = {c for c, value in single.items() if value == last}
+    right = sure <= set(answer) <= sure | tied
+    score = right / comb(len(tied), len(answer) - len(sure))
+    chosen = sure | tied if len(sure | tied) == len(answer) else None
+    return Grade(score=score, extracted="".join(sorted(chosen)) if chosen else None)
 
 
 def _one(likely: _Grader, item: Item, reply: Reply) -> Grade:
