@@ -1,4 +1,4 @@
-"""A judge is asked once for each judgment, however the endpoint, the machine or the user behaves."""
+"""A judge is asked once for each judgment, however endpoint, machine or user behave."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_a_damaged_answer_is_asked_again_and_a_folder_without_leave_refused(tmp_
         asked(held, tmp_path, 1)
         assert len(held.asked) == 2
         (tmp_path / "plain").write_text("")
-        with pytest.raises(MissingError, match="cannot be written.*ESPALIER_CACHE"):
+        with pytest.raises(MissingError, match=r"cannot be written.*ESPALIER_CACHE"):
             asked(held, tmp_path / "plain", 1)
     assert len(held.asked) == 2
 
