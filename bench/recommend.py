@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,11 @@ def one(place: int, *, seed: int) -> dict[str, Any]:
     measured = tidy(table(cells, surface, random, **drawn))
     sums = [sum(c.amounts.values()) for c in cells if c.stage]
     budget = float(np.exp(random.uniform(np.log(4 * min(sums)), np.log(max(sums)))))
+    most = max(n for c in cells for n in c.amounts.values())
+    sizes = {a: int(most * 2 ** random.uniform(-1, 1)) for a in ABILITIES}
+    setting = replace(ORDER, available=sizes)
     begun = time.perf_counter()
-    found = recommend(measured, budget={"rows": budget}, utility=utilities, setting=ORDER)
+    found = recommend(measured, budget={"rows": budget}, utility=utilities, setting=setting)
     took = time.perf_counter() - begun
     if found.choice is None:
         return {"place": place, "refused": found.refused}
@@ -76,13 +80,13 @@ def one(place: int, *, seed: int) -> dict[str, Any]:
         surface,
         utilities,
         budget=budget,
-        most={name: 2.0 * most for name, (_, most) in found.region.items()},
+        most={name: min(2.0 * most, sizes[name]) for name in found.region},
         least={name: float(least) for name, (least, _) in found.region.items()},
         strategies=list(dict.fromkeys((c.strategy, c.k) for c in cells if c.stage)),
     )[0]
     top = max(top, truths["recommended"], *(truths[b] for b in BASELINES if b in truths))
-    within = [_true(surface, c) for c in cells if c.stage and sum(c.amounts.values()) <= budget]
-    spread = np.ptp([sum(utilities[a] * s[a] for a in ABILITIES) for s in within]) if within else 1
+    within = [c for c in cells if c.stage and sum(c.amounts.values()) <= budget]
+    spread = np.ptp([sum(w * surface(c, a) for a, w in utilities.items()) for c in within])
     return {
         "place": place,
         "family": surface.family,
@@ -93,7 +97,7 @@ def one(place: int, *, seed: int) -> dict[str, Any]:
         "gains": {b: truths["recommended"] - truths[b] for b in BASELINES if b in truths},
         "held": _held(surface, found, truths, top),
         "seconds": took,
-        "refusals": _refusals(measured, surface, utilities, found, budget, random, drawn)
+        "refusals": _refusals(measured, surface, utilities, budget, random, drawn)
         if place % 4 == 0
         else {},
     }
@@ -101,10 +105,6 @@ def one(place: int, *, seed: int) -> dict[str, Any]:
 
 def _utility(surface: Surface, weights: Mapping[str, float], choice: Choice) -> float:
     return utility(surface, choice.amounts, choice.strategy, choice.k, weights)
-
-
-def _true(surface: Surface, cell: Cell) -> dict[str, float]:
-    return {a: surface(cell, a) for a in ABILITIES}
 
 
 def _held(
@@ -131,13 +131,11 @@ def _refusals(
     measured: Table,
     surface: Surface,
     weights: Mapping[str, float],
-    found: Recommendation,
     budget: float,
     random: np.random.Generator,
     drawn: Mapping[str, Any],
 ) -> dict[str, bool]:
     """Ask for what must be refused and for what must not; return which answers were right."""
-    assert found.choice is not None
     ask = partial(recommend, measured, utility=weights, setting=ORDER)
     largest = max(sum(m.values()) for m in measured.mixtures)
     right = {

@@ -18,7 +18,18 @@ from espalier.shelf import Shelf
 commands: Shelf[click.Command] = Shelf("espalier.commands")
 
 ORDER = (
-    *("quickstart", "init", "plan", "run", "status", "results", "analyze", "report", "explain"),
+    *(
+        "quickstart",
+        "init",
+        "plan",
+        "run",
+        "status",
+        "results",
+        "analyze",
+        "recommend",
+        "report",
+        "explain",
+    ),
     *("eval", "score", "train", "base", "doctor"),
 )
 """The verbs in the order a newcomer meets them; the rest follow by name."""

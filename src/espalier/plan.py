@@ -8,7 +8,7 @@ keys, and a plan holds a key once: that is how a shared prefix is trained once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -62,12 +62,17 @@ class Plan:
         return tuple(step for step in self.steps.values() if isinstance(step, Train))
 
 
-def plan(study: Study) -> Plan:
-    """Compile `study`.  What cannot be trained or measured is refused here, before any training."""
+def plan(study: Study, cells: Sequence[Cell] | None = None) -> Plan:
+    """Compile `study`.  What cannot be trained or measured is refused here, before any training.
+
+    `cells` take the place of those that its designs ask for.
+    """
     catalog = Catalog(study)
     exams = catalog.exams
-    cells = tuple(study.cells(catalog.count))
-    _check(study, cells)
+    asked = cells is None
+    cells = tuple(study.cells(catalog.count) if cells is None else cells)
+    if asked:
+        _check(study, cells)
     build = _Build(study, catalog)
     measurements = (
         *(m for model in _bases(study, cells) for m in build.base(model, exams)),

@@ -33,14 +33,21 @@ def table_options(f: click.decorators.FC) -> click.decorators.FC:
     )(f)
 
 
+def is_study(name: str, sources: Path | None, items: Path | None) -> bool:
+    """Say whether a name means a study rather than a table."""
+    path = Path(name)
+    if path.suffix in TABLES or sources or items:
+        return False
+    return path.suffix in (".yaml", ".yml") or not path.is_file()
+
+
 def open_table(
     name: str, sources: Path | None, items: Path | None, store: Path, sets: tuple[str, ...]
 ) -> tuple[Table, StudyFacts | None]:
     """Read a table made anywhere, or collect a study's from the store."""
     from espalier import results
 
-    is_study = Path(name).suffix in (".yaml", ".yml") or not Path(name).is_file()
-    if Path(name).suffix in TABLES or sources or items or not is_study:
+    if not is_study(name, sources, items):
         return results.read(Path(name), sources=sources, items=items), None
     from espalier.load import find
     from espalier.outputs import facts_of, measured, tabulate

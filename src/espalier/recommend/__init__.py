@@ -90,7 +90,7 @@ def recommend(
         answer,
         refused=decision.refused,
         baselines=tuple(teller.choice(*other) for other in others),
-        fit={name: fit_of(surface, cells) for name, surface in surfaces.items()},
+        fit={n: fit_of(s, cells, asked.signed.get(n, 0.0)) for n, s in surfaces.items()},
         warnings=(*answer.warnings, *decision.warnings, *left_out),
     )
     if decision.choice is None:

@@ -43,15 +43,17 @@ class Teller:
         self, choice: Mix, rivals: Sequence[Mix], baselines: Sequence[Mix]
     ) -> dict[str, Any]:
         """Return what is told of the choice: how good, how sure, what lies near, what next."""
-        within_budget = [mix for mix in baselines if self.limits.affordable(mix)]
-        mixes = list(dict.fromkeys([choice, *within_budget, *rivals]))
-        draws = self.question.draws(mixes, np.random.default_rng(0))
+        afforded = [mix for mix in baselines if self.limits.affordable(mix)]
+        mixes = list(dict.fromkeys([choice, *afforded, *rivals]))
+        elsewhere = [mix for mix in self._elsewhere() if mix not in mixes]
+        joint = self.question.joint([*mixes, *elsewhere])
+        draws = joint.draws(np.random.default_rng(0))[:, : len(mixes)]
         lost, interval = regret(draws)
-        best = [mixes.index(mix) for mix in within_budget]
+        best = [mixes.index(mix) for mix in afforded]
         sure = float((draws[:, :1] >= draws[:, best]).all(axis=1).mean()) if best else None
         seeds = _typical_seeds(self.cells)
-        tries = [*rivals[:: max(1, len(rivals) // 40)], *self._elsewhere()]
-        around = front(self.question, rivals, self._elsewhere(), most=FRONT)
+        tries = [*mixes[:: max(1, len(mixes) // 40)], *elsewhere]
+        around = front(self.question, rivals, elsewhere, most=FRONT)
         return {
             "choice": self.choice(choice, "recommended", self._unspent(choice)),
             "regret": lost,
@@ -67,9 +69,9 @@ class Teller:
                     k=entry.mix.k,
                     seeds=seeds,
                     regret_saved=entry.saved,
-                    why=self._why(entry.mix, choice, entry.now),
+                    why=self._why(entry.mix, choice, entry.spread),
                 )
-                for entry in worth_running(self.question, rivals, tries, seeds)
+                for entry in worth_running(self.question, joint, rivals, tries, seeds)
             ),
         }
 
@@ -210,22 +212,21 @@ class Teller:
             )
         known = cells.ks.get(choice.strategy, [])
         if choice.k is not None and choice.k not in known:
-            found.append(f"k={choice.k:.3g} lies between measured ones")
+            between = label(choice.strategy, choice.k)
+            found.append(f"{between} lies between measured ones")
         return found
 
     def _why(self, mix: Mix, choice: Mix, spread: float) -> str:
+        """Say in a few words what a run would tell."""
+        known = f"its utility is known to ±{1.96 * spread:.3f}"
         if mix == choice:
-            return "the recommended recipe itself: confirms or corrects it"
+            return f"the recommended recipe itself; {known}"
         one, other = label(mix.strategy, mix.k), label(choice.strategy, choice.k)
         if one != other:
-            return f"whether {one} beats {other}; its utility is known to ±{1.96 * spread:.3f}"
-        more = [
-            name
-            for name, a, b in zip(self.cells.sources, mix.rows, choice.rows, strict=True)
-            if a > 1.5 * b
-        ]
-        rather = f"whether more {' and '.join(more)} is better" if more else "a leaner recipe"
-        return f"{rather}; its utility is known to ±{1.96 * spread:.3f}"
+            return f"whether {one} beats {other}; {known}"
+        pairs = zip(self.cells.sources, mix.rows, choice.rows, strict=True)
+        more = [name for name, a, b in pairs if a > 1.2 * b]
+        return f"whether more {' and '.join(more) or 'of less'} is better; {known}"
 
 
 def stages_of(
@@ -264,7 +265,7 @@ def rests_on(cells: Cells) -> dict[str, int]:
     return {"cells": len(cells.reach), "runs": runs, "rows": len(rows)}
 
 
-def fit_of(surface: Surface, cells: Cells) -> dict[str, Any]:
+def fit_of(surface: Surface, cells: Cells, weight: float) -> dict[str, Any]:
     """Return what is told of one surface."""
     error, scaled = surface.left_out
     return {
@@ -272,6 +273,7 @@ def fit_of(surface: Surface, cells: Cells) -> dict[str, Any]:
         "error_left_out": error,
         "error_left_out_in_its_own_sd": scaled,
         "noise_of_a_run": math.sqrt(surface.noise),
+        "utility_per_unit": weight,
         "worth": dict(zip(cells.sources, (float(w) for w in surface.worth), strict=True)),
     }
 

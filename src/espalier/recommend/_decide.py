@@ -25,8 +25,8 @@ HOPELESS = 0.5
 """A floor that no recipe keeps with this probability cannot be had."""
 QUICK = 4
 """Samples of a surface that the first look at thousands of recipes averages over."""
-RIVALS = 256
-DRAWS = 48
+RIVALS = 160
+DRAWS = 64
 """Draws of each sample of a surface."""
 NEXT = 3
 
@@ -69,17 +69,42 @@ class Question:
             found[name] = 1 - below if self.cells.panels[name].higher_is_better else below
         return found
 
-    def draws(self, mixes: Sequence[Mix], random: np.random.Generator) -> Floats:
-        """Return (draws, mixes) utilities of equally likely truths."""
+    def joint(self, mixes: Sequence[Mix]) -> Joint:
+        """Return the joint distribution of all abilities' true scores on these recipes."""
         points = self.cells.points(mixes)
-        total = np.zeros((1, len(mixes)))
+        return Joint(
+            place={mix: i for i, mix in enumerate(mixes)},
+            weights=self.weights,
+            parts={name: self.surfaces[name].joint(points) for name in self.weights},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint:
+    """What the surfaces know of some recipes together."""
+
+    place: Mapping[Mix, int]
+    weights: Mapping[str, float]
+    parts: Mapping[str, tuple[Floats, Floats]]
+    """Ability -> means (samples, recipes) and covariances."""
+
+    def draws(self, random: np.random.Generator) -> Floats:
+        """Return (draws, recipes) utilities of equally likely truths."""
+        count = len(self.place)
+        total = np.zeros((1, count))
         for name, w in self.weights.items():
-            parts = []
-            for mean, covariance in self.surfaces[name].joint(points):
-                root = _root(covariance)
-                parts.append(mean + random.standard_normal((DRAWS, len(mixes))) @ root.T)
-            total = total + w * random.permutation(np.concatenate(parts))
+            drawn = [
+                mean + random.standard_normal((DRAWS, count)) @ _root(covariance).T
+                for mean, covariance in zip(*self.parts[name], strict=True)
+            ]
+            total = total + w * random.permutation(np.concatenate(drawn))
         return total
+
+    def pooled(self, name: str) -> tuple[Floats, Floats]:
+        """Return the mean and the covariance of an ability over all samples."""
+        means, covariances = self.parts[name]
+        pooled = covariances.mean(axis=0) + np.cov(means.T, bias=True)
+        return means.mean(axis=0), np.asarray(pooled)
 
 
 def _root(covariance: Floats) -> Floats:
@@ -112,7 +137,7 @@ def decide(question: Question, limits: Limits) -> Decision:
     pool = search(question.cells, limits, quickly)
     if not pool:
         return Decision(choice=None, refused="", rivals=())
-    near = pool[: 4 * RIVALS]
+    near = pool[: 2 * RIVALS]
     means, spreads = question.utility(near)
     kept = question.kept(near)
     allowed, refused, warnings = _floors(question, kept, len(near))
@@ -161,10 +186,12 @@ def _floors(
 
 
 def regret(draws: Floats, choice: int = 0) -> tuple[float, tuple[float, float]]:
-    """Return what the choice is expected to lose against the best, and its 95 % interval."""
+    """Return what the choice is expected to lose against the best, and what at most (95 %).
+
+    The interval begins at 0: that the choice is the best is always possible.
+    """
     lost = draws.max(axis=1) - draws[:, choice]
-    low, high = (float(v) for v in np.quantile(lost, [0.025, 0.975]))
-    return float(lost.mean()), (low, high)
+    return float(lost.mean()), (0.0, float(np.quantile(lost, 0.95)))
 
 
 def front(
@@ -206,53 +233,36 @@ class Worth:
     mix: Mix
     saved: float
     """Of the expected regret."""
-    now: float
-    """The cell's own standard deviation of utility."""
+    spread: float
+    """The standard deviation of what is known of its utility."""
 
 
 def worth_running(
-    question: Question, rivals: Sequence[Mix], tries: Sequence[Mix], seeds: int
+    question: Question, joint: Joint, rivals: Sequence[Mix], tries: Sequence[Mix], seeds: int
 ) -> list[Worth]:
     """Return the cells that would take most of the expected regret away, the best first.
 
     The knowledge gradient: how much the best expected utility among `rivals` rises on average once
     a cell is measured with so many seeds, over what it could show.
     """
-    mixes = list(dict.fromkeys([*rivals, *tries]))
-    place = {mix: i for i, mix in enumerate(mixes)}
-    rows = np.array([place[mix] for mix in rivals])
-    cols = np.array([place[mix] for mix in tries])
-    grid = ndtri((np.arange(32) + 0.5) / 32)
-    random = np.random.default_rng(0)
-    mean = np.zeros(len(rivals))
-    joint = {
-        name: question.surfaces[name].joint(question.cells.points(mixes))
-        for name in question.weights
-    }
-    shifts = []
+    rows = np.array([joint.place[mix] for mix in rivals])
+    columns = np.array([joint.place[mix] for mix in tries])
+    random, quantiles = np.random.default_rng(0), ndtri((np.arange(32) + 0.5) / 32)
+    mean, own = np.zeros(len(rivals)), np.zeros(len(tries))
+    moved = np.zeros((len(quantiles), len(rivals), len(tries)))
     for name, w in question.weights.items():
-        surface = question.surfaces[name]
-        noise = surface.noise / seeds
-        mean += w * np.mean([m[rows] for m, _ in joint[name]], axis=0)
-        covariance = np.mean([c for _, c in joint[name]], axis=0)
-        spread = np.sqrt(np.maximum(np.diag(covariance)[cols], 0) + noise)
-        shifts.append(w * covariance[np.ix_(rows, cols)] / spread)
-    z = [random.permutation(grid) for _ in shifts]
-    found = []
-    top = float(mean.max())
-    for column, mix in enumerate(tries):
-        moved = sum(np.outer(z[i], shift[:, column]) for i, shift in enumerate(shifts))
-        saved = float((mean + moved).max(axis=1).mean()) - top
-        own = float(
-            np.sqrt(
-                sum(
-                    w**2 * np.mean([c[cols[column], cols[column]] for _, c in joint[name]])
-                    for name, w in question.weights.items()
-                )
-            )
-        )
-        found.append(Worth(mix=mix, saved=max(saved, 0.0), now=own))
-    found.sort(key=lambda entry: -entry.saved)
+        expected, covariance = joint.pooled(name)
+        mean += w * expected[rows]
+        itself = np.maximum(np.diag(covariance)[columns], 0.0)
+        own += w**2 * itself
+        shift = w * covariance[np.ix_(rows, columns)]
+        shift = shift / np.sqrt(itself + question.surfaces[name].noise / seeds)
+        moved += random.permutation(quantiles)[:, None, None] * shift
+    best = (mean[None, :, None] + moved).max(axis=1).mean(axis=0) - mean.max()
+    order = (-best).argsort()
+    found = [
+        Worth(mix=tries[int(i)], saved=float(best[i]), spread=float(np.sqrt(own[i]))) for i in order
+    ]
     return _apart(found)
 
 

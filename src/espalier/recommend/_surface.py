@@ -17,22 +17,25 @@ log2(1 + 4 rows / smallest measured), so that none at all lies two doublings bel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, solve_triangular
 from scipy.optimize import minimize
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SAMPLES = 16
-"""Draws of the hyper-parameters that predictions average over."""
-BURN, THIN = 40, 8
+CHAINS, KEPT = 8, 3
+"""Chains of draws of the hyper-parameters, and draws of each that predictions average over."""
+BURN, THIN = 12, 8
+"""Steps of a chain before the first draw, and between two."""
+NUDGE = 1e-4
+"""Step of finite differences."""
+JITTER = 1e-6
 FLAT = 2.0
 """Prior standard deviation of the overall level, in standard deviations of the cells."""
 ABSENT = 4.0
@@ -77,6 +80,11 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __getitem__(self, part: slice) -> Points:
+        return Points(
+            rows=self.rows[part], label=self.label[part], k=self.k[part], apart=self.apart[part]
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +163,9 @@ class Space:
         return np.asarray(np.log2(1 + ABSENT * part))
 
     def effective(self, points: Points, tau: Floats) -> Floats:
-        """Return (cells,) doublings of the effective rows."""
+        """Return (samples, cells) doublings of the effective rows; tau is (samples, sources)."""
         unit = self.smallest[self.own].min() if self.own.any() else self.smallest.min()
-        return np.asarray(np.log2(1 + ABSENT * (points.rows @ tau) / unit))
+        return np.asarray(np.log2(1 + ABSENT * (tau @ points.rows.T) / unit))
 
 
 @dataclass(frozen=True)
@@ -213,26 +221,64 @@ def _matern(distance: Floats) -> Floats:
     return np.asarray((1 + scaled + scaled**2 / 3) * np.exp(-scaled))
 
 
-def _covariance(theta: Floats, apart: _Apart) -> Floats:
-    """Return (a, b) prior covariance of scores, in units of the cells' variance."""
-    line, growth, slope, other, cross, shift, bend, model_line, model_bend = np.exp(
-        2 * theta[STRENGTHS]
-    )
-    lengths, tau = np.exp(theta[LENGTHS]), np.exp(theta[TAU])
-    one = apart.space.effective(apart.a, tau)
-    two = apart.space.effective(apart.b, tau)
-    gap = np.abs(one[:, None] - two)
+def _parts(thetas: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return variances (parts, samples, 1, 1), lengths likewise, and tau (samples, sources)."""
+    variances = np.exp(2 * thetas[:, STRENGTHS]).T[:, :, None, None]
+    lengths = np.exp(thetas[:, LENGTHS]).T[:, :, None, None]
+    return variances, lengths, np.exp(thetas[:, TAU])
+
+
+def _covariance(thetas: Floats, apart: _Apart) -> Floats:
+    """Return (samples, a, b) prior covariances of scores, in units of the cells' variance."""
+    variances, lengths, tau = _parts(thetas)
+    line, growth, slope, other, cross, shift, bend, model_line, model_bend = variances
+    one = apart.space.effective(apart.a, tau)[:, :, None]
+    two = apart.space.effective(apart.b, tau)[:, None, :]
+    gap = np.abs(one - two)
     near = np.exp(-0.5 * (gap**2 + apart.square) / lengths[2] ** 2)
-    total = FLAT**2 + line * np.outer(one, two) + growth * _matern(gap / lengths[0])
-    if apart.each.shape[0]:
-        total += slope * apart.product + other * _matern(apart.each / lengths[1]).sum(axis=0)
-    total += cross * near
+    total = FLAT**2 + line * one * two + growth * _matern(gap / lengths[0]) + cross * near
+    for distance in apart.each:
+        total += other * _matern(distance / lengths[1])
+    total += slope * apart.product
     if apart.same.any():
-        total += apart.same * np.exp(-0.5 * apart.octaves / lengths[3] ** 2) * (shift + bend * near)
+        alike = apart.same * np.exp(-0.5 * apart.octaves / lengths[3] ** 2)
+        total += alike * (shift + bend * near)
     if apart.moved.any():
-        own = FLAT**2 + model_line * np.outer(one, two) + model_bend * near
-        total += apart.moved * own
+        total += apart.moved * (FLAT**2 + model_line * one * two + model_bend * near)
     return np.asarray(total)
+
+
+def _variance(thetas: Floats, space: Space, points: Points) -> Floats:
+    """Return (samples, points) prior variances: the diagonals of `_covariance`."""
+    variances, _, tau = _parts(thetas)
+    line, growth, slope, other, cross, shift, bend, model_line, model_bend = variances[..., 0]
+    z, logs = space.effective(points, tau), space.logs(points)
+    total = FLAT**2 + line * z**2 + growth + cross
+    total = total + slope * (logs**2).sum(axis=1) + other * logs.shape[1]
+    total = total + points.apart * (FLAT**2 + model_line * z**2 + model_bend)
+    return np.asarray(total + (points.label > 0) * (shift + bend))
+
+
+def _noise(thetas: Floats, measured: Measured, unit: float) -> Floats:
+    """Return (samples, cells, cells) covariances of the errors of the condition means."""
+    run, seed = (np.exp(2 * thetas[:, which])[:, None] for which in (RUN, SEED))
+    own = measured.items / unit**2 + run / measured.seeds + JITTER
+    apart = own[:, :, None] * np.eye(len(measured.seeds))
+    return np.asarray(apart + seed[..., None] * measured.overlap)
+
+
+def _between(thetas: Floats, measured: Measured, unit: float) -> Floats:
+    """Return (samples,) log likelihoods of what runs of one condition scatter."""
+    found = np.zeros(len(thetas))
+    run, seed = np.exp(2 * thetas[:, RUN]), np.exp(2 * thetas[:, SEED])
+    for df, square, expected in (
+        (measured.df, measured.square, run + measured.mean_items / unit**2),
+        (measured.seed_df, measured.seed_square, seed + measured.seed_floor / unit**2),
+    ):
+        if df:
+            ratio = square / unit**2 / expected
+            found += 0.5 * df * (np.log(ratio + 1e-300) - ratio)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,49 +294,54 @@ class Surface:
     """Standard deviation of the cells: all else is in it."""
 
     @cached_property
-    def _solved(self) -> list[tuple[Floats, Floats]]:
-        """Return of each sample the Cholesky factor of the data's covariance, and its weights."""
+    def _solved(self) -> tuple[Floats, Floats]:
+        """Return of each sample the inverse Cholesky factor of the data, and its weights."""
         y = (self.measured.scores - self.level) / self.unit
         apart = _Apart(self.space, self.measured.points, self.measured.points)
-        found = []
-        for theta in self.thetas:
-            factor = np.linalg.cholesky(
-                _covariance(theta, apart) + _noise(theta, self.measured, self.unit)
-            )
-            found.append((factor, cho_solve((factor, True), y)))
-        return found
+        total = _covariance(self.thetas, apart) + _noise(self.thetas, self.measured, self.unit)
+        inverse = np.linalg.inv(np.linalg.cholesky(total))
+        weights = np.swapaxes(inverse, 1, 2) @ (inverse @ y)[..., None]
+        return inverse, weights[..., 0]
 
     def means(self, points: Points, *, samples: int | None = None) -> Floats:
-        """Return (samples, points) expected scores."""
-        apart = _Apart(self.space, points, self.measured.points)
-        chosen = range(len(self.thetas)) if samples is None else range(samples)
-        rows = [_covariance(self.thetas[i], apart) @ self._solved[i][1] for i in chosen]
-        return self.level + self.unit * np.array(rows)
+        """Return (samples, points) expected scores; `samples` takes so many, spread over all."""
+        chosen = slice(None) if samples is None else slice(None, None, len(self.thetas) // samples)
+        found = [
+            (_covariance(self.thetas[chosen], apart) @ self._solved[1][chosen][..., None])[..., 0]
+            for apart in self._apart(points)
+        ]
+        return np.asarray(self.level + self.unit * np.concatenate(found, axis=1))
+
+    def _apart(self, points: Points, *, size: int = 1000) -> Iterator[_Apart]:
+        """Yield the distances between the measured cells and so many points at a time."""
+        for start in range(0, len(points), size):
+            yield _Apart(self.space, points[start : start + size], self.measured.points)
 
     def spreads(self, points: Points) -> tuple[Floats, Floats]:
         """Return (samples, points) means and standard deviations of the true scores."""
-        apart = _Apart(self.space, points, self.measured.points)
-        means, spreads = [], []
-        for theta, (factor, weights) in zip(self.thetas, self._solved, strict=True):
-            across = _covariance(theta, apart)
-            left = solve_triangular(factor, across.T, lower=True)
-            prior = _variance(theta, self.space, points)
-            means.append(across @ weights)
-            spreads.append(np.sqrt(np.maximum(prior - (left**2).sum(axis=0), 1e-12)))
-        return self.level + self.unit * np.array(means), self.unit * np.array(spreads)
+        inverse, weights = self._solved
+        means, known = [], []
+        for apart in self._apart(points):
+            across = _covariance(self.thetas, apart)
+            means.append((across @ weights[..., None])[..., 0])
+            known.append(((inverse @ np.swapaxes(across, 1, 2)) ** 2).sum(axis=1))
+        left = _variance(self.thetas, self.space, points) - np.concatenate(known, axis=1)
+        spreads = np.sqrt(np.maximum(left, 1e-12))
+        mean: Floats = self.level + self.unit * np.concatenate(means, axis=1)
+        return mean, self.unit * spreads
 
-    def joint(self, points: Points) -> list[tuple[Floats, Floats]]:
-        """Return of each sample the mean and the covariance of the true scores at `points`."""
-        apart = _Apart(self.space, points, self.measured.points)
-        itself = _Apart(self.space, points, points)
-        found = []
-        for theta, (factor, weights) in zip(self.thetas, self._solved, strict=True):
-            across = _covariance(theta, apart)
-            left = solve_triangular(factor, across.T, lower=True)
-            covariance = self.unit**2 * (_covariance(theta, itself) - left.T @ left)
-            mean = self.level + self.unit * (across @ weights)
-            found.append((np.asarray(mean), np.asarray(covariance, dtype=np.float64)))
-        return found
+    def joint(self, points: Points) -> tuple[Floats, Floats]:
+        """Return means (samples, points) and covariances of the true scores at `points`.
+
+        Of every third sample: the chains' own draws are alike.
+        """
+        thetas = self.thetas[::KEPT]
+        inverse, weights = (part[::KEPT] for part in self._solved)
+        across = _covariance(thetas, _Apart(self.space, points, self.measured.points))
+        left = inverse @ np.swapaxes(across, 1, 2)
+        prior = _covariance(thetas, _Apart(self.space, points, points))
+        mean: Floats = self.level + self.unit * (across @ weights[..., None])[..., 0]
+        return mean, np.asarray(self.unit**2 * (prior - np.swapaxes(left, 1, 2) @ left))
 
     def interval(self, points: Points, level: float = 0.95) -> tuple[Floats, Floats, Floats]:
         """Return expected true scores with their intervals, over all samples."""
@@ -300,8 +351,6 @@ class Surface:
 
     def below(self, points: Points, floor: float) -> Floats:
         """Return (points,) the probability that a true score lies below `floor`."""
-        from scipy.special import ndtr
-
         means, spreads = self.spreads(points)
         return np.asarray(ndtr((floor - means) / spreads).mean(axis=0))
 
@@ -318,15 +367,11 @@ class Surface:
 
         Both are root mean squares; the second is 1 where the surface knows how sure it is.
         """
-        y = self.measured.scores
-        errors, scaled = [], []
-        for factor, weights in self._solved:
-            inverse = cho_solve((factor, True), np.eye(len(y)))
-            error = self.unit * weights / np.diag(inverse)
-            errors.append(error)
-            scaled.append(error / (self.unit / np.sqrt(np.diag(inverse))))
-        mean = np.array(errors).mean(axis=0)
-        return float(np.sqrt((mean**2).mean())), float(np.sqrt((np.array(scaled) ** 2).mean()))
+        inverse, weights = self._solved
+        precision = (inverse**2).sum(axis=1)
+        errors = (self.unit * weights / precision).mean(axis=0)
+        scaled = weights / np.sqrt(precision)
+        return float(np.sqrt((errors**2).mean())), float(np.sqrt((scaled**2).mean()))
 
     @cached_property
     def worth(self) -> Floats:
@@ -343,42 +388,7 @@ def mixed(means: Floats, spreads: Floats, level: float) -> tuple[Floats, Floats]
     return np.asarray(low), np.asarray(high)
 
 
-def _variance(theta: Floats, space: Space, points: Points) -> Floats:
-    """Return (points,) prior variances: the diagonal of `_covariance`."""
-    line, growth, slope, other, cross, shift, bend, model_line, model_bend = np.exp(
-        2 * theta[STRENGTHS]
-    )
-    z = space.effective(points, np.exp(theta[TAU]))
-    logs = space.logs(points)
-    total = FLAT**2 + line * z**2 + growth + cross
-    total = total + slope * (logs**2).sum(axis=1) + other * logs.shape[1]
-    total = total + points.apart * (FLAT**2 + model_line * z**2 + model_bend)
-    return np.asarray(total + (points.label > 0) * (shift + bend))
-
-
-def _noise(theta: Floats, measured: Measured, unit: float) -> Floats:
-    """Return the covariance of the errors of the condition means, in units of the cells."""
-    run, seed = np.exp(2 * theta[RUN]), np.exp(2 * theta[SEED])
-    own = measured.items / unit**2 + run / measured.seeds + 1e-8
-    return np.asarray(np.diag(own) + seed * measured.overlap)
-
-
-def _between(theta: Floats, measured: Measured, unit: float) -> float:
-    """Return the log likelihood of what runs of one condition scatter."""
-    found = 0.0
-    run, seed = np.exp(2 * theta[RUN]), np.exp(2 * theta[SEED])
-    if measured.df:
-        expected = run + measured.mean_items / unit**2
-        ratio = measured.square / unit**2 / expected
-        found += 0.5 * measured.df * (np.log(ratio + 1e-300) - ratio)
-    if measured.seed_df:
-        expected = seed + measured.seed_floor / unit**2
-        ratio = measured.seed_square / unit**2 / expected
-        found += 0.5 * measured.seed_df * (np.log(ratio + 1e-300) - ratio)
-    return float(found)
-
-
-def fit(measured: Measured, space: Space, *, samples: int = SAMPLES, seed: int = 0) -> Surface:
+def fit(measured: Measured, space: Space, *, seed: int = 0) -> Surface:
     """Fit a surface to the measured cells of one ability.
 
     Deterministic for a given `seed`.  Works from a single cell up; with few cells the priors
@@ -392,59 +402,71 @@ def fit(measured: Measured, space: Space, *, samples: int = SAMPLES, seed: int =
     centre = np.concatenate([CENTRES, space.worth[0]])
     spread = np.concatenate([SPREADS, space.worth[1]])
 
-    def likelihood(white: Floats) -> float:
-        theta = centre + spread * white
-        try:
-            factor = np.linalg.cholesky(_covariance(theta, apart) + _noise(theta, measured, unit))
-        except np.linalg.LinAlgError:
-            return -np.inf
-        half = solve_triangular(factor, y, lower=True, check_finite=False)
-        fits = -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
-        return fits + _between(theta, measured, unit)
+    def likelihood(whites: Floats) -> Floats:
+        thetas = centre + spread * np.clip(whites, -6, 6)
+        total = _covariance(thetas, apart) + _noise(thetas, measured, unit)
+        factor = np.linalg.cholesky(total)
+        half = np.linalg.solve(factor, y[:, None])[..., 0]
+        logs = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+        return np.asarray(_between(thetas, measured, unit) - 0.5 * (half**2).sum(axis=1) - logs)
 
-    def cost(white: Floats) -> float:
-        return 0.5 * float(white @ white) - max(likelihood(white), -1e10)
-
-    start = minimize(
-        cost,
-        np.zeros(len(centre)),
-        method="L-BFGS-B",
-        bounds=[(-4, 4)] * len(centre),
-        options={"maxiter": 25},
-    ).x
-    whites = _slice(likelihood, start, samples, np.random.default_rng(seed))
+    start = _summit(likelihood, len(centre))
+    whites = _slice(likelihood, start, np.random.default_rng(seed))
     return Surface(
         space=space,
         measured=measured,
-        thetas=centre + spread * whites,
+        thetas=centre + spread * np.clip(whites, -6, 6),
         level=level,
         unit=unit,
     )
 
 
-def _slice(
-    likelihood: Callable[[Floats], float],
-    start: Floats,
-    samples: int,
-    random: np.random.Generator,
-) -> Floats:
-    """Return draws of white hyper-parameters by elliptical slice sampling."""
-    at, now = start, likelihood(start)
+Likelihood = Callable[[Floats], Floats]
+"""(samples, white hyper-parameters) -> (samples,); the prior of each is standard normal."""
+
+
+def _summit(likelihood: Likelihood, count: int) -> Floats:
+    """Return the likeliest white hyper-parameters, prior included."""
+    nudges = np.concatenate([np.zeros((1, count)), NUDGE * np.eye(count)])
+
+    def cost(white: Floats) -> tuple[float, Floats]:
+        tried = white + nudges
+        values = 0.5 * (tried**2).sum(axis=1) - likelihood(tried)
+        return float(values[0]), np.asarray((values[1:] - values[0]) / NUDGE)
+
+    found = minimize(
+        cost,
+        np.zeros(count),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-4.0, 4.0)] * count,
+        options={"maxiter": 20},
+    )
+    return np.asarray(found.x)
+
+
+def _slice(likelihood: Likelihood, start: Floats, random: np.random.Generator) -> Floats:
+    """Return draws of white hyper-parameters by elliptical slice sampling, chains side by side."""
+    at = np.tile(start, (CHAINS, 1))
+    now = likelihood(at)
     kept = []
-    for step in range(BURN + samples * THIN):
-        around = random.standard_normal(len(at))
-        bar = now + np.log(random.uniform())
-        angle = random.uniform(0, 2 * np.pi)
-        low, high = angle - 2 * np.pi, angle
-        while True:
-            tried = at * np.cos(angle) + around * np.sin(angle)
-            value = likelihood(tried)
-            if value > bar or high - low < 1e-6:
-                break
-            low, high = (angle, high) if angle < 0 else (low, angle)
-            angle = random.uniform(low, high)
-        if value > bar:
-            at, now = tried, value
-        if step >= BURN and (step - BURN) % THIN == THIN - 1:
-            kept.append(at)
-    return np.array(kept)
+    for step in range(1, BURN + KEPT * THIN + 1):
+        around = random.standard_normal(at.shape)
+        bar = now + np.log(random.uniform(size=CHAINS))
+        angle = random.uniform(0, 2 * np.pi, CHAINS)
+        low, high = angle - 2 * np.pi, angle.copy()
+        open_ = np.arange(CHAINS)
+        while len(open_):
+            turn = angle[open_, None]
+            tried = at[open_] * np.cos(turn) + around[open_] * np.sin(turn)
+            values = likelihood(tried)
+            done = (values > bar[open_]) | (high[open_] - low[open_] < 1e-9)
+            at[open_[done]], now[open_[done]] = tried[done], values[done]
+            open_ = open_[~done]
+            below = angle[open_] < 0
+            low[open_] = np.where(below, angle[open_], low[open_])
+            high[open_] = np.where(below, high[open_], angle[open_])
+            angle[open_] = random.uniform(low[open_], high[open_])
+        if step > BURN and (step - BURN) % THIN == 0:
+            kept.append(at.copy())
+    return np.stack(kept, axis=1).reshape(CHAINS * KEPT, -1)
