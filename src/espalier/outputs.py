@@ -1,7 +1,8 @@
 """The files a person reads: from a plan and its store to table, findings and report.
 
 store --collect--> results.csv, items.parquet, sources.yaml --analyze--> findings.json
-                                                            --report--> report.html
+                                                          --recommend--> recommendation.json
+                                                             --report--> report.html
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from espalier.finding import Findings
-    from espalier.report.facts import Cost, Reply, StudyFacts
+    from espalier.report.facts import Cost, Reply, StudyFacts, Verified
     from espalier.results import Table
 
 REPLIES = 3
-"""Replies shown of every ability, as far as there are as many kinds of them."""
+"""Replies shown of every ability and checkpoint, as far as there are as many kinds of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +74,48 @@ def conclude(
     write_whole(folder / "sources.yaml", json.dumps({"sources": sidecar}, indent=2) + "\n")
     findings = analysis.analyze(table)
     write_whole(folder / "findings.json", findings.to_json() + "\n")
+    advice = advise(table, plan, store)
+    if advice:
+        write_whole(folder / "recommendation.json", json.dumps(advice, indent=1) + "\n")
     facts = facts_of(plan, store, study_text, reasons)
-    report.report(table, findings, folder / "report.html", study=facts)
+    verified = verified_in(folder / "verify.json", advice)
+    facts = replace(facts, verified=verified)
+    report.report(table, findings, folder / "report.html", study=facts, recommendation=advice)
     return Outputs(folder=folder, table=table, findings=findings, facts=facts)
+
+
+def advise(
+    table: Table, plan: Plan | None = None, store: Store | None = None
+) -> dict[str, Any] | None:
+    """Recommend with the defaults, as JSON values: the rows of the largest measured cell.
+
+    Where the table bears no recommendation, `{"failed": why}`; None where nothing was tuned.
+    """
+    from espalier.errors import EspalierError
+    from espalier.recommend import Setting, recommend
+    from espalier.verify import setting_of
+
+    if not (table.frame["stage"] > 0).any():
+        return None
+    setting = setting_of(plan, store) if plan and store else Setting()
+    try:
+        told = recommend(table, setting=setting).to_dict()
+    except EspalierError as error:
+        return {"failed": str(error)}
+    advice: dict[str, Any] = json.loads(json.dumps(told, default=float))
+    return advice
+
+
+def verified_in(path: Path, advice: Mapping[str, Any] | None) -> tuple[Verified, ...]:
+    """Return what `run --verify` measured of this very recommendation; nothing of an older one."""
+    from espalier.report.facts import Verified
+
+    if not advice or not advice.get("choice") or not path.is_file():
+        return ()
+    told = json.loads(path.read_text(encoding="utf-8"))
+    then = (told.get("recommendation") or {}).get("choice") or {}
+    same = all(then.get(n) == advice["choice"][n] for n in ("amounts", "strategy", "k"))
+    return Verified.of(told.get("checks") or ()) if same else ()
 
 
 def measured(plan: Plan, store: Store) -> pd.DataFrame:
@@ -160,30 +200,35 @@ def _provenance(plan: Plan, store: Store) -> Mapping[str, str]:
 
 
 def _replies(plan: Plan, store: Store) -> list[Reply]:
-    """Choose a few replies to look at: of every ability, right, wrong and unscored ones.
+    """Choose a few replies to look at: of every ability and checkpoint, right, wrong, unscored.
 
-    They are the first of each kind, from the checkpoint that saw most data; not the best.
+    They are the first of each kind, not the best; of each model and strategy, the checkpoint that
+    saw most data, and of each model the untuned one.
     """
     import pyarrow.parquet as pq
 
     from espalier.report.facts import Reply
 
-    chosen: dict[str, tuple[int, Score, str]] = {}
+    chosen: dict[tuple[str, str, str], tuple[int, str, Score]] = {}
     for m in plan.measurements:
-        if m.score.answer.questions.kind != "generate" or not store.has(m.score) or not m.cell:
+        if m.score.answer.questions.kind != "generate" or not store.has(m.score):
             continue
-        seen = sum(m.cell.mixture.values())
-        if m.stage == len(m.cell.stages) and seen > chosen.get(m.use.name, (0,))[0]:
+        if m.cell is None or m.stage == 0:
+            where, seen, of = "untuned", 0, f"{m.model.name}, untuned"
+        elif m.stage < len(m.cell.stages):
+            continue
+        else:
             options = f" k={m.cell.options['k']}" if "k" in m.cell.options else ""
-            of = f"{m.model.name}, {m.cell.strategy}{options}, {seen:,} rows"
-            chosen[m.use.name] = (seen, m.score, of)
-    found = []
-    for ability, (_, score, of) in chosen.items():
-        kinds: dict[Any, dict[str, Any]] = {}
+            where, seen = f"{m.cell.strategy}{options}", sum(m.cell.mixture.values())
+            of = f"{m.model.name}, {where}, {seen:,} rows"
+        place = (m.use.name, m.model.name, where)
+        if place not in chosen or seen > chosen[place][0]:
+            chosen[place] = seen, of, m.score
+    found: list[Reply] = []
+    for (ability, _, _), (_, of, score) in sorted(chosen.items(), key=lambda one: one[0][0]):
+        kinds: dict[str, Reply] = {}
         for row in pq.read_table(store.path(score) / "items.parquet").to_pylist():
-            kinds.setdefault(row["score"], row)
-        found += [
-            Reply(
+            reply = Reply(
                 ability=ability,
                 prompt=row["prompt"],
                 reply=row["reply"] or "",
@@ -192,6 +237,8 @@ def _replies(plan: Plan, store: Store) -> list[Reply]:
                 of=of,
                 key=score.key,
             )
-            for row in list(kinds.values())[:REPLIES]
-        ]
+            kinds.setdefault(reply.kind, reply)
+            if len(kinds) == REPLIES:
+                break
+        found += kinds.values()
     return found

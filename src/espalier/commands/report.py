@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from espalier.commands._common import json_option, say_json, store_option
-from espalier.commands._table import open_table, table_options
+from espalier.commands._common import json_option, open_plan, say_json, store_option
+from espalier.commands._table import is_study, open_table, table_options
+
+if TYPE_CHECKING:
+    from espalier.report.facts import Verified
+
+PAPERS = ("dong2023", "song2023")
+"""As in `report.overlays`, whose import would make --help slow."""
 
 
 @click.command()
@@ -25,6 +32,19 @@ from espalier.commands._table import open_table, table_options
     type=click.Path(path_type=Path, file_okay=False),
     help="Also write every figure here as PNG, SVG, PDF and CSV.",
 )
+@click.option(
+    "--overlay",
+    "overlays",
+    multiple=True,
+    type=click.Choice(PAPERS),
+    help="Lay a paper's published curves over the table's.",
+)
+@click.option(
+    "--recommendation",
+    "advice_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What `recommend --json` or `run --verify` wrote; default: made anew, with the defaults.",
+)
 @click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True)
 @json_option
 def report(
@@ -35,19 +55,71 @@ def report(
     store: Path,
     out: Path,
     figures: Path | None,
+    overlays: tuple[str, ...],
+    advice_file: Path | None,
     lang: str,
     as_json: bool,
 ) -> None:
     """Write a report of a results table or a study: one HTML file that needs no network."""
+    from dataclasses import replace
+
     from espalier import analysis
     from espalier.files import check_output
+    from espalier.outputs import advise
+    from espalier.report import StudyFacts
     from espalier.report import report as write_report
+    from espalier.store import Store
 
-    check_output(out, inputs=[Path(table), sources, items])
+    check_output(out, inputs=[Path(table), sources, items, advice_file])
+    given = _advice(advice_file) if advice_file else None
     opened, facts = open_table(table, sources, items, store, sets)
     findings = analysis.analyze(opened)
-    write_report(opened, findings, out, study=facts, figures=figures, lang=lang)
+    advice: dict[str, Any] | None
+    verified: tuple[Verified, ...] = ()
+    if given:
+        advice, verified = given
+    elif is_study(table, sources, items):
+        advice = advise(opened, open_plan(table, sets), Store(store))
+    else:
+        advice = advise(opened)
+    write_report(
+        opened,
+        findings,
+        out,
+        study=replace(facts or StudyFacts(), verified=verified),
+        recommendation=advice,
+        overlays=tuple(dict.fromkeys(overlays)),
+        figures=figures,
+        lang=lang,
+    )
     if as_json:
         say_json({"report": str(out), "figures": figures and str(figures)})
     else:
         click.echo(f"{out}")
+
+
+def _advice(path: Path) -> tuple[dict[str, Any], tuple[Verified, ...]]:
+    """Read a recommendation, or a verification with the recommendation inside."""
+    import json
+
+    from espalier.errors import DataError, MissingError
+    from espalier.report.facts import Verified
+
+    if not path.is_file():
+        raise MissingError(f"{path}: there is no such file; `recommend --json` writes one")
+    wanted = f"{path}: is no recommendation; `recommend --json` or `run --verify` writes one"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise DataError(wanted) from None
+    if not isinstance(told, dict):
+        raise DataError(wanted)
+    advice = told.get("recommendation", told)
+    try:
+        verified = Verified.of(told.get("checks", ()))
+        known = {"model", "choice", "refused", "baselines"} <= advice.keys()
+    except (AttributeError, KeyError, TypeError):
+        known, verified = False, ()
+    if not known:
+        raise DataError(wanted)
+    return advice, verified

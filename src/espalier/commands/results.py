@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from espalier.commands._common import json_option, open_plan, store_option, study_argument
+from espalier.commands._common import json_option, open_plan, say_json, store_option, study_argument
 
 
 @click.command()
@@ -37,7 +37,10 @@ def results(
     if out:
         check_output(out)
         tables.write(rows, out)
-        click.echo(f"{out}: {len(rows)} rows", err=True)
+        if as_json:
+            say_json({"results": str(out), "rows": len(rows)})
+        else:
+            click.echo(f"{out}: {len(rows)} rows", err=True)
     elif as_json:
         click.echo(rows.to_json(orient="records", indent=2))
     else:

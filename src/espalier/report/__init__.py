@@ -65,6 +65,8 @@ def report(
     `recommendation` is what `recommend` made, its JSON, or `{"failed": why}` where it could make
     none.  `overlays` names papers (see `report.overlays`) whose curves are laid over the table's.
     """
+    from altair.utils.schemapi import debug_mode
+
     from espalier.report.figure import write
     from espalier.report.page import page
     from espalier.report.view import view
@@ -75,14 +77,15 @@ def report(
     advice = recommendation
     if isinstance(advice, Recommendation):
         advice = advice.to_dict()
-    drawn = {
-        figure.name: figure
-        for figure in (
-            *_answers(seen, told["findings"], words),
-            *_advice(seen, advice, facts, words),
-            *_published(seen, told["findings"], overlays, words),
-        )
-    }
+    with debug_mode(False):  # altair checks every part it is given, which our tests do once
+        drawn = {
+            figure.name: figure
+            for figure in (
+                *_answers(seen, told["findings"], words),
+                *_advice(seen, advice, facts, words),
+                *_published(seen, told["findings"], overlays, words),
+            )
+        }
     text = page(
         seen,
         told,

@@ -6,8 +6,9 @@ All of it is optional, because a table made elsewhere has none of it and still d
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,31 @@ class Verified:
     measured: float
     measured_interval: tuple[float, float] | None = None
     key: str = ""
+
+    @classmethod
+    def of(cls, checks: Iterable[Mapping[str, Any]]) -> tuple[Verified, ...]:
+        """Return the checks of a verification that were measured, from their JSON values."""
+        return tuple(
+            cls(
+                label=check["label"],
+                ability=check["ability"],
+                metric=check["metric"],
+                predicted=check["predicted"],
+                interval=_ends(check.get("prediction_interval") or check.get("interval")),
+                measured=check["measured"],
+                measured_interval=_around(check["measured"], check.get("stderr")),
+            )
+            for check in checks
+            if check.get("measured") is not None
+        )
+
+
+def _ends(interval: Sequence[float] | None) -> tuple[float, float] | None:
+    return (interval[0], interval[1]) if interval else None
+
+
+def _around(score: float, stderr: float | None) -> tuple[float, float] | None:
+    return None if stderr is None else (score - 1.96 * stderr, score + 1.96 * stderr)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -155,13 +155,13 @@ def _sheet(figure: Figure, width: int = 280) -> dict[str, Any]:
     return dict(_resolve(sheet))
 
 
-_WHOLE = ("$schema", "config", "autosize", "datasets")
+WHOLE: tuple[str, ...] = ("$schema", "config", "autosize", "datasets")
 """What a sheet has once, or not at all."""
 
 
 def _plain(panel: Panel, width: int) -> dict[str, Any]:
     """Return a panel with a fixed width and its title inside."""
-    spec = {k: v for k, v in panel.spec.items() if k not in _WHOLE}
+    spec = {k: v for k, v in panel.spec.items() if k not in WHOLE}
     own = panel.spec["datasets"]
     spec = _own_data({**spec, "layer": [_own_data(layer, own) for layer in spec["layer"]]}, own)
     title = {"text": panel.title, "subtitle": panel.note or " "}

@@ -221,7 +221,7 @@ def _beside(view: View, told: Told, words: Words) -> Side | None:
         words("tip.recipe"),
         *heads,
         words("recipe.utility"),
-        words("tip.basis"),
+        words("recipe.basis"),
         words("tip.amounts"),
         words("tip.strategy"),
         words("recipe.cost"),

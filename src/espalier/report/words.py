@@ -164,6 +164,7 @@ ENGLISH: Mapping[str, str] = {
     "recipe.verified": "trained and measured since",
     "recipe.weight": "weight {weight}",
     "recipe.utility": "Utility",
+    "recipe.basis": "Basis",
     "recipe.cost": "Costs",
     "recipe.note": "Note",
     "recipe.floor": "[floor kept: {sure}]",

@@ -331,6 +331,7 @@ CHINESE: Mapping[str, str] = {
     "recipe.verified": "其后训练并实测",
     "recipe.weight": "权重 {weight}",
     "recipe.utility": "效用",
+    "recipe.basis": "依据",
     "recipe.cost": "花费",
     "recipe.note": "备注",
     "recipe.floor": "[守住下限的概率：{sure}]",

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from espalier.report.figure import Figure, Key, Panel, colour, config
+from espalier.report.figure import WHOLE, Figure, Key, Panel, colour, config
 from espalier.report.lookup import title
 from espalier.report.numbers import Unit, rows
 from espalier.report.view import Measure, Point, View
@@ -153,7 +153,7 @@ def joined(x: alt.X, y: alt.Y, tone: Any, tip: list[Any], *, size: int = 56) -> 
     return [
         dots.mark_line(aria=False).encode(x=x, y=y, color=tone),
         dots.mark_rule(strokeWidth=1.5, opacity=0.75, clip=True, aria=False).encode(
-            x=x, y="_low:Q", y2="_high:Q", color=tone
+            x=x, y=alt.Y("_low:Q"), y2=alt.Y2("_high:Q"), color=tone
         ),
         dots.mark_point(filled=True, size=size, opacity=1).encode(
             x=x, y=y, color=tone, tooltip=tip
@@ -167,7 +167,7 @@ def across(x: alt.X, y: alt.Y, tone: Any, tip: list[Any], **more: Any) -> Layers
     dots = named(DOTS)
     return [
         dots.mark_rule(strokeWidth=2, opacity=0.6, clip=True, aria=False).encode(
-            x=alt.X("_low:Q"), x2="_high:Q", y=y, color=tone, **more
+            x=alt.X("_low:Q"), x2=alt.X2("_high:Q"), y=y, color=tone, **more
         ),
         dots.mark_point(filled=True, size=80, opacity=1).encode(
             x=x, y=y, color=tone, tooltip=tip, **more
@@ -217,19 +217,19 @@ def mark(value: float, interval: Sequence[float] | None, text: str, tone: str) -
         span = few(_from=interval[0], _to=interval[1])
         layers.append(
             span.mark_rect(opacity=0.09, color=colour(tone), clip=True, aria=False).encode(
-                x=alt.X("_from:Q"), x2="_to:Q"
+                x=alt.X("_from:Q"), x2=alt.X2("_to:Q")
             )
         )
     base = few(_x=value, _text=text)
     layers.append(
         base.mark_rule(
             strokeWidth=1.3, strokeDash=[5, 3], color=colour(tone), clip=True, aria=False
-        ).encode(x="_x:Q")
+        ).encode(x=alt.X("_x:Q"))
     )
     word = base.mark_text(
         align="left", baseline="top", dx=4, dy=2, fontSize=11, color=colour(tone), aria=False
     )
-    layers.append(word.encode(x="_x:Q", y=alt.value(0), text="_text:N"))
+    layers.append(word.encode(x=alt.X("_x:Q"), y=alt.value(0), text=alt.Text("_text:N")))
     return layers
 
 
@@ -245,12 +245,19 @@ def panel(
     height: int = 220,
 ) -> Panel:
     """Lay the layers over one another in one panel as wide as its place."""
-    chart = alt.layer(*layers).properties(width="container", height=height, description=alt_text)
-    spec = chart.to_dict(validate=False)
+    # layered by hand, as altair copies every layer twice for what we do not use
+    drawn = [layer.to_dict(validate=False) for layer in layers]
+    spec: dict[str, Any] = {
+        "$schema": drawn[0]["$schema"],
+        "layer": [{n: v for n, v in layer.items() if n not in WHOLE} for layer in drawn],
+        "width": "container",
+        "height": height,
+        "description": alt_text,
+    }
     if (step := _step(dots)) > 1:
         note = ", ".join(filter(None, (note, words("thinned", step=step))))
     own = {DOTS: dots[::step], **({LINES: lines[:: _step(lines)]} if lines else {})}
-    spec["datasets"] = {**spec.get("datasets", {}), **own}
+    spec["datasets"] = own
     spec["config"] = config()
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     return Panel(title=title, note=note, alt=alt_text, spec=spec, height=height)

@@ -41,7 +41,7 @@ def exchange(view: View, findings: Sequence[Mapping[str, Any]], words: Words) ->
         y = alt.Y("_y:Q", scale=scale, axis=alt.Axis(title=None, tickCount=5, format="~g"))
         layers: g.Layers = [
             *g.rule(1, text=words("exchange.even")),
-            *g.joined(x, y, alt.value("var(--c2)"), g.tooltip(shown[0])),
+            *g.joined(x, y, alt.ColorValue("var(--c2)"), g.tooltip(shown[0])),
         ]
         several = len(view.models) > 1
         title = f"{f['ability']} · {f['model']}" if several else f["ability"]

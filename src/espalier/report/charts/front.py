@@ -123,15 +123,15 @@ def _panel(
     if joined:
         layers.append(
             only.mark_line(strokeWidth=1.4, opacity=0.6, aria=False).encode(
-                x=x, y=y, color=tone, order="_x:Q"
+                x=x, y=y, color=tone, order=alt.Order("_x:Q")
             )
         )
     layers += [
         dots.mark_rule(strokeWidth=1.2, opacity=0.55, clip=True, aria=False).encode(
-            x="_left:Q", x2="_right:Q", y=y, color=tone
+            x=alt.X("_left:Q"), x2=alt.X2("_right:Q"), y=y, color=tone
         ),
         dots.mark_rule(strokeWidth=1.2, opacity=0.55, clip=True, aria=False).encode(
-            x=x, y="_low:Q", y2="_high:Q", color=tone
+            x=x, y=alt.Y("_low:Q"), y2=alt.Y2("_high:Q"), color=tone
         ),
         dots.mark_point(filled=True, opacity=1).encode(
             x=x,

@@ -150,12 +150,12 @@ def _drawn(
     if any(c["_low"] is not None for c in curve):
         low = alt.Y("_low:Q", axis=y["axis"], scale=y["scale"])
         band = lines.transform_filter("isValid(datum._low)").mark_area(opacity=0.13, aria=False)
-        layers.append(band.encode(x=x, y=low, y2="_high:Q", color=tone))
+        layers.append(band.encode(x=x, y=low, y2=alt.Y2("_high:Q"), color=tone))
     return [
         *layers,
         lines.mark_line(aria=False).encode(x=x, y=y, color=tone, strokeDash=dash),
         dots.mark_rule(strokeWidth=1.4, opacity=0.7, aria=False).encode(
-            x=x, y=alt.Y("_low:Q"), y2="_high:Q", color=tone
+            x=x, y=alt.Y("_low:Q"), y2=alt.Y2("_high:Q"), color=tone
         ),
         dots.mark_point(filled=True, size=52, opacity=1).encode(x=x, y=y, color=tone, tooltip=tip),
         dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(x=x, y=y, tooltip=tip),

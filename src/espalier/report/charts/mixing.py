@@ -68,7 +68,7 @@ def _panel(
         *g.rule(0, (1, 0), "soft"),
         dots.mark_line(strokeWidth=1.2, opacity=0.5, aria=False).encode(x=x, y=y, color=tone),
         dots.mark_rule(strokeWidth=1.8, aria=False).encode(
-            x=x, y="_low:Q", y2="_high:Q", color=tone
+            x=x, y=alt.Y("_low:Q"), y2=alt.Y2("_high:Q"), color=tone
         ),
         dots.mark_point(size=64, opacity=1, strokeWidth=2).encode(
             x=x, y=y, stroke=tone, fill=fill, tooltip=tip

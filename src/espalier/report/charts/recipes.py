@@ -61,7 +61,7 @@ def _records(view: View, choice: Told, of: tuple[str, str], words: Words) -> Ite
             words("tip.strategy"): words.strategy(choice),
             words("tip.score"): write.score(e["score"]),
             words("tip.interval"): write.score_interval(e.get("interval")),
-            words("tip.basis"): words(
+            words("recipe.basis"): words(
                 "recipe.measured" if choice["measured"] else "recipe.foretold"
             ),
         }
@@ -83,7 +83,7 @@ def _trained(view: View, v: Verified, of: tuple[str, str], words: Words) -> Iter
         words("tip.ability"): v.ability,
         words("tip.score"): write.score(v.measured),
         words("tip.interval"): write.score_interval(v.measured_interval),
-        words("tip.basis"): words("recipe.verified"),
+        words("recipe.basis"): words("recipe.verified"),
         words("tip.keys"): v.key,
     }
 
@@ -107,7 +107,7 @@ def _panel(view: View, told: Told, of: Told, records: list[g.Record], words: Wor
     dots, tip = g.named(g.DOTS), g.tooltip(records[0] | records[-1])
     layers: g.Layers = [
         dots.mark_rule(strokeWidth=2, opacity=0.6, clip=True, aria=False).encode(
-            x=alt.X("_low:Q"), x2="_high:Q", y=y, color=tone
+            x=alt.X("_low:Q"), x2=alt.X2("_high:Q"), y=y, color=tone
         ),
         dots.mark_point(size=80, opacity=1, strokeWidth=2).encode(
             x=x,
@@ -126,7 +126,8 @@ def _panel(view: View, told: Told, of: Told, records: list[g.Record], words: Wor
     name = title(measure, view) if measure else str(of["ability"])
     said = words.join(f"{r['_recipe']} {r[words('tip.score')]}" for r in records)
     note = [] if of.get("higher_is_better", True) else [words("lower is better")]
-    if weight := (told.get("utility") or {}).get(of["ability"]):
+    weights = told.get("utility") or {}
+    if len(set(weights.values())) > 1 and (weight := weights.get(of["ability"])):
         note.append(words("recipe.weight", weight=f"{weight:g}"))
     return g.panel(
         words,

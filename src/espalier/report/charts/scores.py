@@ -61,7 +61,9 @@ def _panel(view: View, points: Sequence[Point], words: Words) -> tuple[Panel, li
     )
     guess = g.named(g.DOTS).transform_filter("isValid(datum._chance)")
     layers = [
-        guess.mark_tick(thickness=2, color="var(--soft)", aria=False).encode(x="_chance:Q", y=y),
+        guess.mark_tick(thickness=2, color="var(--soft)", aria=False).encode(
+            x=alt.X("_chance:Q"), y=y
+        ),
         *g.across(x, y, g.paint(g.model_colours(view)), g.tooltip(records[0]), **offset),
     ]
     said = words.join(f"{r['_series']}, {r['_row']}: {r[words('tip.score')]}" for r in records)

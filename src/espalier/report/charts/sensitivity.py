@@ -65,13 +65,15 @@ def _panel(
         line = g.few(_a=min(ends), _b=max(ends)).mark_rule(
             strokeDash=[2, 3], color="var(--soft)", aria=False
         )
-        layers.append(line.encode(x="_a:Q", x2="_b:Q", y="_a:Q", y2="_b:Q"))
+        layers.append(
+            line.encode(x=alt.X("_a:Q"), x2=alt.X2("_b:Q"), y=alt.Y("_a:Q"), y2=alt.Y2("_b:Q"))
+        )
     layers += [
         dots.mark_point(color="var(--c0)", filled=True, size=70, opacity=1).encode(
             x=x, y=y, tooltip=g.tooltip(records[0])
         ),
         dots.mark_text(dy=-11, fontSize=11, color="var(--ink)", aria=False).encode(
-            x=x, y=y, text="_name:N"
+            x=x, y=y, text=alt.Text("_name:N")
         ),
         g.reach(g.tooltip(records[0]), x=x, y=y),
     ]

@@ -40,7 +40,7 @@ def size(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Fig
             for m in models
         ]
         x = g.doublings([r["_x"] for r in shown], words("axis.parameters"))
-        tone = alt.value("var(--c0)")
+        tone = alt.ColorValue("var(--c0)")
         layers = g.joined(x, g.upright(write.share), tone, g.tooltip(shown[0]))
         title = " · ".join(dict.fromkeys(p for p in (f["ability"], f["metric"]) if p != "score"))
         said = words.join(f"{r[words('tip.model')]} {r[words('tip.score')]}" for r in shown)

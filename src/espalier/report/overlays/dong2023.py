@@ -220,7 +220,7 @@ def _panel(
     layers: g.Layers = [
         *(g.rule(0, (1, 0), "line") if kind == "mixing" else ()),
         dots.mark_rule(strokeWidth=1, opacity=0.35, clip=True, aria=False).encode(
-            x=x, y="_low:Q", y2="_high:Q", color=tone
+            x=x, y=alt.Y("_low:Q"), y2=alt.Y2("_high:Q"), color=tone
         ),
         dots.mark_line(strokeWidth=1.8, aria=False).encode(
             x=x, y=y, color=tone, strokeDash=alt.StrokeDash("_whose:N", scale=ways, legend=None)
