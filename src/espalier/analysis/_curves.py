@@ -80,12 +80,42 @@ def grids(amounts: tuple[int, ...]) -> tuple[Grid, ...]:
     )
 
 
-@lru_cache(maxsize=4096)
-def hinges(amounts: tuple[int, ...]) -> Grid:
-    """Return a rise in log2 n that ends at a sharp bend: only used to say where a bend may be."""
+@lru_cache(maxsize=1024)
+def bends(amounts: tuple[int, ...]) -> tuple[tuple[Grid, Floats], ...]:
+    """Return fine grids of the bent forms that so many amounts allow, and each place's plateau.
+
+    The hinge, a rise in log2 n that ends at a sharp bend, only serves to say where a bend may be.
+    """
     n = np.array(amounts, dtype=np.float64)
-    bends = np.linspace(np.log2(n[0]), np.log2(n[-1]), 97)[1:, None]
-    return Grid(form="hinge", parameters=3, bent=bends, bases=basis("hinge", bends, n, n[0]))
+    low, high = np.log2(n[0]), np.log2(n[-1])
+    slopes, middles = np.geomspace(0.35, 5, 30), np.linspace(low - 1, high + 1, 81)
+    bent = {
+        "saturating power": np.geomspace(0.05, 3, 200)[:, None],
+        "logistic": np.array([(s, m) for s in slopes for m in middles]),
+        "hinge": np.linspace(low, high, 97)[1:, None],
+    }
+    allowed = {grid.form for grid in grids(amounts)} | {"hinge"}
+    found = []
+    for form, places in bent.items():
+        if form in allowed:
+            bases = basis(form, places, n, n[0])
+            grid = Grid(form=form, parameters=0, bent=places, bases=bases)
+            found.append((grid, np.clip(_plateaus(form, places, n[0]), n[0], n[-1])))
+    return tuple(found)
+
+
+def _plateaus(form: str, bent: Floats, smallest: float) -> Floats:
+    """Return the amounts at which `PLATEAU` of the gain is made; infinite without end."""
+    if form == "hinge":
+        return np.asarray(2 ** bent[:, 0])
+    if form == "saturating power":
+        return np.asarray(smallest * (1 - PLATEAU) ** (-1 / bent[:, 0]))
+    if form == "logistic":
+        s, m = bent.T
+        start = expit(s * (np.log2(smallest) - m))
+        share = start + PLATEAU * (1 - start)
+        return np.asarray(2 ** np.minimum(m + np.log(share / (1 - share)) / s, 1000.0))
+    return np.full(len(bent), np.inf)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +140,7 @@ class Curves:
     @property
     def plateau(self) -> Floats:
         """Return the amounts at which `PLATEAU` of the gain is made; infinite without end."""
-        if self.form == "saturating power":
-            return np.asarray(self.smallest * (1 - PLATEAU) ** (-1 / self.bent[:, 0]))
-        if self.form == "logistic":
-            s, m = self.bent.T
-            start = expit(s * (np.log2(self.smallest) - m))
-            share = start + PLATEAU * (1 - start)
-            return np.asarray(2 ** np.minimum(m + np.log(share / (1 - share)) / s, 1000.0))
-        return np.full(len(self.bent), np.inf)
+        return _plateaus(self.form, self.bent, self.smallest)
 
     @property
     def ceiling(self) -> Floats:
@@ -181,31 +204,53 @@ class Curve:
 
 def fit(grid: Grid, amounts: tuple[int, ...], scores: Floats, weights: Floats) -> Curves:
     """Fit one form to each row of `scores` (copies, amounts); `weights` are 1 / variance."""
-    root = np.sqrt(weights)
-    orthogonal, triangle = np.linalg.qr(grid.bases * root[None, :, None])
-    weighted = scores * root
-    parts = np.einsum("bm,gmp->bgp", weighted, orthogonal, optimize=True)
-    misfits = np.square(weighted).sum(axis=1)[:, None] - np.square(parts).sum(axis=2)
+    level, gain, misfits = _solve(grid.bases, scores, weights)
     best = misfits.argmin(axis=1)
     copies = np.arange(len(scores))
-    # A basis that is all but flat at these weights has no inverse; its least solution is taken.
-    inverse = np.linalg.pinv(triangle[best], rcond=1e-10)
+    gains = gain[copies, best]
+    middles = _middles(grid.bases, weights)[best]
+    straight = (
+        level[:, None] if middles.size == 0 else np.stack([level - gains * middles, gains], axis=1)
+    )
     return Curves(
         form=grid.form,
         bent=grid.bent[best],
-        straight=np.einsum("bpq,bq->bp", inverse, parts[copies, best]),
-        misfit=np.maximum(misfits[copies, best], 0.0),
+        straight=straight,
+        misfit=misfits[copies, best],
         smallest=float(amounts[0]),
     )
 
 
+def _middles(bases: Floats, weights: Floats) -> Floats:
+    """Return the weighted mean of each place's column; nothing for a form without one."""
+    return (
+        bases[..., 1] @ weights / weights.sum()
+        if bases.shape[-1] > 1
+        else np.zeros((len(bases), 0))
+    )
+
+
+def _solve(bases: Floats, scores: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return each copy's weighted mean, and its gain and misfit at every place of the grid.
+
+    A column that is all but flat at these weights carries no gain.
+    """
+    level = scores @ weights / weights.sum()
+    centred = scores - level[:, None]
+    whole = np.square(centred) @ weights
+    if bases.shape[-1] == 1:
+        return level, np.zeros((len(scores), len(bases))), np.repeat(whole[:, None], len(bases), 1)
+    column = bases[..., 1]
+    away = column - _middles(bases, weights)[:, None]
+    square = np.square(away) @ weights
+    flat = square <= 1e-18 * np.square(column) @ weights
+    gain = centred @ (away * weights).T / np.where(flat, np.inf, square)
+    return level, gain, np.maximum(whole[:, None] - np.square(gain) * square, 0.0)
+
+
 def profile(grid: Grid, scores: Floats, weights: Floats) -> Floats:
     """Return the misfit at every place of the grid."""
-    root = np.sqrt(weights)
-    orthogonal = np.linalg.qr(grid.bases * root[None, :, None])[0]
-    weighted = scores * root
-    parts = np.einsum("m,gmp->gp", weighted, orthogonal)
-    misfits: Floats = np.square(weighted).sum() - np.square(parts).sum(axis=1)
+    misfits: Floats = _solve(grid.bases, scores[None], weights)[2][0]
     return misfits
 
 

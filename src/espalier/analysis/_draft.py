@@ -3,7 +3,8 @@
 Each family is adjusted by the two-stage procedure of Benjamini, Krieger and Yekutieli, so that at
 most 5 in 100 of its verdicts of an effect are false on average.  Before any is given, the family
 must pass a gate: one test at least must stand at the family's share of the 5 %.  The shares add
-up to one, so that a table without any effect reports none in 95 studies of 100; where much is
+up to one over the families that are asked at all, so that a table without any effect reports none
+in 95 studies of 100; where much is
 true the threshold comes near that of a single test, and would pass it: no adjusted p-value is
 below the test's own, so that nothing is called an effect that alone would not be.  `p_adjusted` is
 such that 0.05 is always the line.
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from statsmodels.stats.multitest import multipletests
 
 from espalier.analysis._evidence import Block, Effect, Evidence, Panel
@@ -48,27 +50,45 @@ class Draft:
 
 def decide(drafts: Sequence[Draft]) -> Iterator[Finding]:
     """Adjust the tests of each family together, then give every finding its verdict."""
+    asked = {draft.family for draft in drafts if draft.tests}
+    whole = sum(SHARES[family] for family in asked)
     adjusted: dict[tuple[int, str], float] = {}
-    for family, share in SHARES.items():
+    for family in SHARES:
         places = [
             (place, name)
             for place, draft in enumerate(drafts)
             if draft.family == family
-            for name in draft.tests
+            for name in _outer(draft.tests)
         ]
         if places:
             values = [drafts[place].tests[name] for place, name in places]
-            corrected = multipletests(values, alpha=ALPHA, method="fdr_tsbky")[1]
-            gate = multipletests(values, method="fdr_bh")[1].min() <= ALPHA * share
-            for where, value in zip(places, corrected, strict=True):
-                fair = float(value) if gate else max(float(value) / share, CLOSED)
-                adjusted[where] = min(1.0, max(fair, drafts[where[0]].tests[where[1]]))
+            fair = _adjust(values, SHARES[family] / whole)
+            adjusted |= dict(zip(places, fair, strict=True))
     for place, draft in enumerate(drafts):
-        mine = {name: adjusted[place, name] for name in draft.tests}
+        mine = {name: adjusted[place, name] for name in _outer(draft.tests)}
         if draft.verdict is None or not mine:
             yield draft.finding
-        else:
-            yield decided(draft.finding, draft.verdict(mine), _own(mine))
+            continue
+        outer = _own(mine)
+        mine |= {n: max(p, outer) for n, p in draft.tests.items() if n not in mine}
+        yield decided(draft.finding, draft.verdict(mine), outer)
+
+
+def _outer(tests: Mapping[str, float]) -> list[str]:
+    """Return the tests that are adjusted: parts of a joint test are asked only where it passes.
+
+    With two parts that is a closed procedure (Marcus, Peritz and Gabriel): each may be held
+    against the full 5 %.
+    """
+    return ["joint"] if "joint" in tests else list(tests)
+
+
+def _adjust(values: Sequence[float], share: float) -> list[float]:
+    """Return the adjusted p-values of a family that may spend this share of the 5 in 100."""
+    corrected = multipletests(values, alpha=ALPHA, method="fdr_tsbky")[1]
+    gate = multipletests(values, method="fdr_bh")[1].min() <= ALPHA * share
+    fair = corrected if gate else np.maximum(corrected / share, CLOSED)
+    return [float(p) for p in np.clip(fair, values, 1.0)]
 
 
 def _own(adjusted: Mapping[str, float]) -> float:

@@ -8,8 +8,8 @@ parameter, and serves for the picture, the plateau and the out-of-sample check.
 An ability *plateaus* where it grew, a bent form beats the straight line (likelihood ratio, 5 %),
 the bend lies between measured amounts, and nothing more is gained beyond it.  It *resists* where
 the gain over the whole measured range is told apart neither from nothing nor, by its interval,
-from more than `RESIST` of the metric's range.  The plateau's interval allows for a soft bend
-(parametric bootstrap) and for a sharp one (profile of a hinge): it holds both.
+from more than `RESIST` of the metric's range.  The plateau's interval is the hull of the profiles
+of soft bends and a sharp one.  With one seed nothing is decided.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from espalier.analysis._curves import PRICE, Curve, choose, fit, grids, hinges, profile
+from espalier.analysis._curves import PRICE, Curve, bends, choose, fit, grids, profile
 from espalier.analysis._draft import ALPHA, Draft, Verdict, finding, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
 from espalier.finding import SEEDS, Interval, Point, within
@@ -251,33 +251,34 @@ def _bend(
             return {}
     return {
         "plateau_at": curve.plateau,
-        "plateau_interval": _bend_interval(block, series, scores, variances, curve, level),
+        "plateau_interval": _bend_interval(block, series, scores, variances, level),
         "plateau_why": "",
     }
 
 
 def _bend_interval(
-    block: Block,
-    series: Series,
-    scores: Floats,
-    variances: Floats,
-    curve: Curve,
-    level: float,
+    block: Block, series: Series, scores: Floats, variances: Floats, level: float
 ) -> Interval:
-    """Return the hull of where a soft bend and a sharp one may lie, within measured amounts."""
-    amounts = series.amounts
-    grid = next(g for g in grids(amounts) if g.form == curve.form)
-    refits = fit(grid, amounts, _copies(curve, amounts, variances), 1 / variances)
-    tail = 0.5 - level / 2
-    soft = np.quantile(np.clip(refits.plateau, amounts[0], amounts[-1]), [tail, 1 - tail])
-    hinge = hinges(amounts)
-    misfit = profile(hinge, scores, 1 / variances)
+    """Return where the plateau may be: the hull of the profiles of all forms that are near.
+
+    A form is near where its misfit is within reach of the best form's, and the reach is a tenth
+    more than that of one form known to be true: so the intervals hold their truth in 94 to 96 of
+    100 simulated studies of power laws, logistic curves and sharp bends alike.
+    """
     df = block.noise.df if block.noise.source == SEEDS else math.inf
-    inside = hinge.bent[misfit - misfit.min() <= quantile(df, level) ** 2, 0]
-    return (
-        float(min(soft[0], 2 ** inside.min())),
-        float(max(soft[1], 2 ** inside.max())),
+    reach = 1.1 * quantile(df, level) ** 2
+    found = [
+        (profile(grid, scores, 1 / variances), plateaus) for grid, plateaus in bends(series.amounts)
+    ]
+    best = min(misfits.min() for misfits, _ in found)
+    inside = np.concatenate(
+        [
+            plateaus[misfits <= misfits.min() + reach]
+            for misfits, plateaus in found
+            if misfits.min() <= best + reach
+        ]
     )
+    return float(inside.min()), float(inside.max())
 
 
 def _verdict(gain: Effect, doublings: float, panel: Panel, level: float, *, bent: bool) -> Verdict:

@@ -2,11 +2,11 @@
 
 Mixed minus single: a multitask cell of several sources against the cell that was trained on the
 same rows of the ability's own source alone.  The crossover is where the difference changes its
-sign on the way from small to large amounts.  All that is assumed is that the difference falls (or
-rises) with the amount: the estimate interpolates a monotone fit in log2 rows, and the interval
-inverts a test.  An amount is in it unless the differences below it and above it contradict, taken
-together, that they have the signs they must have if the crossing were there; so the interval ends
-at measured amounts, and is as wide as the grid where the noise is small.
+sign on the way from small to large amounts: the estimate interpolates a monotone fit in log2
+rows.  The interval is the profile of a smooth fall (or rise; see `_shapes`).  Where none is near
+the differences, all that is assumed is that they fall: an amount is then in the interval unless
+the differences below it and above it contradict, taken together, that they have the signs they
+must have if the crossing were there, so that the interval ends at measured amounts.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from scipy.optimize import isotonic_regression
 from espalier.analysis._constructions import constructions
 from espalier.analysis._draft import Draft, finding, signed, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, total
+from espalier.analysis._shapes import fall
 from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Interval
 
 Floats = NDArray[np.float64]
@@ -192,15 +193,29 @@ def _cross(
         return None, None, "the difference keeps its sign over the measured amounts"
     if not known:
         return at, None, "no interval: nothing says how much the scores scatter"
-    df = min(e.df for _, e in best)
-    signed_values = -values if rising else values
-    allowed = _allowed(signed_values / np.sqrt(spread), _critical(len(best), min(df, 1e4), level))
-    # Gap i lies below amount i: gap 0 and the last are outside of what was measured.
-    inside = [i for i in range(1, len(best)) if allowed[i]] or [int(np.searchsorted(amounts, at))]
-    why = "" if not (allowed[0] or allowed[-1]) else "it may lie outside of the measured amounts"
+    df = min(min(e.df for _, e in best), 1e4)
+    falling = -values if rising else values
+    smooth = fall(np.log2(amounts), falling, spread)
+    if smooth.fits(df):
+        low, high, outside = smooth.interval(df, level)
+        interval = (min(2.0**low, at), max(2.0**high, at))
+    else:
+        interval, outside = _by_signs(amounts, falling / np.sqrt(spread), at, df, level)
+    return at, interval, "it may lie outside of the measured amounts" if outside else ""
+
+
+def _by_signs(
+    amounts: Floats, scores: Floats, at: float, df: float, level: float
+) -> tuple[Interval, bool]:
+    """Return the measured amounts between which a fall of any shape may cross zero.
+
+    Gap i lies below amount i: gap 0 and the last are outside of what was measured.
+    """
+    allowed = _allowed(scores, _critical(len(scores), df, level))
+    inside = [i for i in range(1, len(scores)) if allowed[i]] or [int(np.searchsorted(amounts, at))]
     low = amounts[0] if allowed[0] else amounts[inside[0] - 1]
     high = amounts[-1] if allowed[-1] else amounts[inside[-1]]
-    return at, (float(low), float(high)), why
+    return (float(low), float(high)), allowed[0] or allowed[-1]
 
 
 def _zero(x: Floats, values: Floats) -> float | None:

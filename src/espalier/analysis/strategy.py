@@ -6,9 +6,10 @@ its probability is the share of noisy copies of the study in which the strategy 
 Overall findings also say whether a strategy is on the Pareto front of the specialised abilities
 (their mean) against the general one, and in what share of noisy copies it is.
 
-The best `k` of a strategy is the top of a parabola in log2 k.  Its interval is the hull of that
-top in noisy copies, and of all `k` that cannot be told from the best one (multiple comparisons
-with the best), each reaching halfway to its neighbours: it holds whatever the curve's true form.
+The best `k` of a strategy is the top of a hill in log2 k that falls like a parabola on either side,
+each at its own pace; its interval is the profile of that top (see `_shapes`).  Where no such hill
+is near the scores, the interval is the hull of all `k` that cannot be told from the best one
+(multiple comparisons with the best), each reaching halfway to its neighbours.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from espalier.analysis._evidence import (
     label,
     quantile,
 )
+from espalier.analysis._shapes import top
 from espalier.finding import Interval
 
 Floats = NDArray[np.float64]
@@ -271,32 +273,22 @@ def _best_ks(
 def _best_k(
     x: Floats, means: Floats, variances: Floats, block: Block, level: float
 ) -> tuple[float, Interval]:
-    at = float(_tops(x, means[None], variances)[0])
-    tops = _tops(x, _copies(means, variances, block), variances)
-    low, high = np.quantile(tops, [0.5 - level / 2, 0.5 + level / 2])
-    near = _near_best(x, means, variances, block, level)
-    low, high = min(low, near[0], at), max(high, near[1], at)
-    return 2.0**at, (float(2**low), float(2**high))
-
-
-def _tops(x: Floats, means: Floats, variances: Floats) -> Floats:
-    """Return where the parabola through each row of `means` is highest, within the measured x."""
-    centred = x - x.mean()
-    design = np.vander(centred, 3)
-    root = np.sqrt(1 / variances)
-    a, b, _ = np.linalg.pinv(design * root[:, None]) @ (means * root).T
-    ends = a * centred[-1] ** 2 + b * centred[-1] > a * centred[0] ** 2 + b * centred[0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        vertex = np.clip(-b / (2 * a), centred[0], centred[-1])
-    top = np.where(a < 0, vertex, np.where(ends, centred[-1], centred[0]))
-    return np.asarray(top + x.mean(), dtype=np.float64)
+    order = np.argsort(x)
+    x, means, variances = x[order], means[order], variances[order]
+    df = block.noise.df or math.inf
+    hill = top(x, means, variances)
+    if hill.fits(df):
+        low, high, _ = hill.interval(df, level)
+    else:
+        low, high = _near_best(x, means, variances, df, level)
+    at = min(max(hill.at, low), high)
+    return 2.0**at, (2.0**low, 2.0**high)
 
 
 def _near_best(
-    x: Floats, means: Floats, variances: Floats, block: Block, level: float
+    x: Floats, means: Floats, variances: Floats, df: float, level: float
 ) -> tuple[float, float]:
     """Return the hull of the x that cannot be told from the best, halfway to their neighbours."""
-    df = block.noise.df or math.inf
     one_sided = 1 - 2 * (1 - level) / (len(x) - 1)
     reach = quantile(df, one_sided) * np.sqrt(variances[:, None] + variances[None, :])
     inside = np.flatnonzero(((means[None, :] - means[:, None]) <= reach).all(axis=1))
