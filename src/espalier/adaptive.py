@@ -304,11 +304,16 @@ def _first(grid: Grid) -> tuple[int, ...]:
         line.append(own[0])
         if rank % 2 == 0:
             line += ordered[rank // 2][1:2]
-    most = FIRST * grid.settings.budget * grid.full
+    left = FIRST * grid.settings.budget * grid.full
     chosen: list[int] = []
+    trained: set[str] = set()
     for place in line:
-        if grid.cost([*chosen, place]) <= most:
+        stages = set(grid.cells[place].stages) - trained
+        cost = sum(grid.tokens[key] for key in sorted(stages))
+        if cost <= left:
             chosen.append(place)
+            trained |= stages
+            left -= cost
     least = grid.cost(ordered[0][:2])
     if grid.cost(chosen) < least:
         needed = min(math.ceil(1000 * least / FIRST / grid.full) / 1000, 1.0)

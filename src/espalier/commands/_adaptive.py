@@ -43,7 +43,7 @@ class Search:
                     "answer": q.answer,
                     "decided": q.decided,
                     "sure": round(q.sure, 3),
-                    "tokens_left": round(self.grid.left(q, self._asked)),
+                    "tokens_left": 0 if q.decided else round(self.grid.left(q, self._asked)),
                 }
                 for q in self.last.questions
             ],
