@@ -17,6 +17,7 @@ FILES = sorted(SRC.rglob("*.py"))
 LAYERS = (
     {"cli"},
     {"commands"},
+    {"interop"},
     {"adaptive", "outputs", "schema"},
     {"verify"},
     {"report"},
@@ -29,7 +30,7 @@ LAYERS = (
     {"designs", "strategies", "abilities", "scorers", "formats", "backends", "executors"},
     {"source", "scoring", "model", "judging"},
     {"tunnel"},
-    {"base", "chat", "records"},
+    {"base", "chat", "harness", "records"},
     {"format", "backend"},
     {"ability", "strategy", "design", "executor"},
     {"mixture", "recipe", "store"},

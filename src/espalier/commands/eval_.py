@@ -20,6 +20,7 @@ from espalier.commands._common import (
     site_options,
     store_option,
 )
+from espalier.commands._judged import remarks, show_remarks, write_fastchat
 
 if TYPE_CHECKING:
     from espalier.steps.evaluate import Exam
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the results table, .csv or .parquet.",
 )
+@click.option(
+    "--fastchat",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write FastChat's model_answer and model_judgment of what a judge graded.",
+)
 @json_option
 def eval_(
     model: str,
@@ -52,6 +58,7 @@ def eval_(
     store: Path,
     site: Mapping[str, Any],
     out: Path | None,
+    fastchat: Path | None,
     as_json: bool,
 ) -> None:
     """Measure MODEL, a local folder in the Hugging Face layout, a hub id, or tunnel:NAME.
@@ -79,13 +86,18 @@ def eval_(
         from espalier import results
 
         results.write(frame, out)
+    if fastchat is not None:
+        write_fastchat(fastchat, label, scores, shelf)
+    said = dict(remarks(scores, shelf))
     shown = frame.astype(object).where(frame.notna(), None)
     rows = [{str(k): v for k, v in row.items()} for row in shown.to_dict(orient="records")]
     if as_json:
         failed = dict(outcome.failed)
-        say_json({"model": model, "scores": rows, "failed": failed, "left_out": left_out})
+        told = {"scores": rows, "remarks": said, "failed": failed, "left_out": left_out}
+        say_json({"model": model} | told)
     else:
         show_scores([(row["ability"], row) for row in rows])
+        show_remarks(said.items())
         for name, why in left_out.items():
             console().print(f"left out: {name}: {why}", markup=False, style="dim")
         for key, why in outcome.failed.items():

@@ -203,9 +203,9 @@ class Score(Step):
         scorer = make_scorer(Use(scorer=self.scorer, options=self.options, means=self.means or {}))
         if scored(ability, scorer) != self.scored:
             raise DataError(_changed(self.answer.questions.use))
-        replies = _replies(at(self.answer) / "replies.parquet")
+        replies = read_replies(at(self.answer) / "replies.parquet")
         if self.also is not None:
-            replies = _both(replies, _replies(at(self.also) / "replies.parquet"))
+            replies = _both(replies, read_replies(at(self.also) / "replies.parquet"))
         rows = []
         given = [replies.get(item.id) for item in ability.items]
         for row in grade_all(ability.items, given, scorer):
@@ -383,7 +383,8 @@ def _join(parts: Iterable[Path], whole: Path) -> None:
     (whole.parent / "parts").rmdir()
 
 
-def _replies(file: Path) -> dict[str, Reply]:
+def read_replies(file: Path) -> dict[str, Reply]:
+    """Return the replies that an `Answer` has kept, by item."""
     import pyarrow.parquet as pq
 
     return {
