@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from espalier.errors import SpecError
+from espalier.errors import SpecError, choices
 from espalier.mixture import Mixture
 from espalier.plan import Plan
 from espalier.plan import plan as plan_study
-from espalier.recommend import Setting, stages_of
+from espalier.recommend import Setting, check_budget, stages_of
 from espalier.recommendation import Choice, Expected, Recommendation
 from espalier.results import Table
 from espalier.steps.train import Train
@@ -89,6 +89,15 @@ class Verification:
     def to_json(self) -> str:
         """Return `to_dict` as text."""
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, default=float) + "\n"
+
+
+def check(plan: Plan, budget: Mapping[str, float], names: Iterable[str]) -> None:
+    """Refuse a budget's unit or an ability that the study does not have, before it is run."""
+    check_budget(budget)
+    known = {use.name for use in plan.study.abilities}
+    for name in names:
+        if name.split(":")[0] not in known:
+            raise SpecError(f"no ability '{name}' in the study; {choices(name, known)}")
 
 
 def setting_of(plan: Plan, store: Store) -> Setting:

@@ -13,6 +13,7 @@ from espalier.commands._common import console, minutes, open_executor, say_json
 
 if TYPE_CHECKING:
     from espalier.commands._adaptive import Search
+    from espalier.commands._verify import Verified
     from espalier.executor import Executor
     from espalier.plan import Plan
     from espalier.run import Outcome
@@ -64,10 +65,12 @@ def finish(
     as_json: bool,
     seconds: float,
     search: Search | None = None,
+    check: Verified | None = None,
 ) -> None:
     """Write the outputs, say what came out, and leave with an honest status.
 
-    `search` tells of an adaptive run what was asked for and why no more was.
+    `search` tells of an adaptive run what was asked for and why no more was, `check` what was
+    verified of the recommendation.
     """
     from espalier.errors import DataError
     from espalier.outputs import conclude
@@ -101,6 +104,7 @@ def finish(
                 "outputs": str(out) if written else None,
             }
             | ({"adaptive": search.to_dict()} if search else {})
+            | ({"verify": check.to_dict()} if check else {})
         )
     else:
         if written:
@@ -111,6 +115,8 @@ def finish(
         console().print(f"{sum(counts.values())} steps: {said}; {minutes(seconds)}.")
         for key, why in list(outcome.failed.items())[:5]:
             console().print(f"failed: {planned.steps[key].kind} {key}: {why}", markup=False)
+        if check:
+            check.show()
         if written:
             console().print(f"Report: {written.folder / 'report.html'}", markup=False)
-    sys.exit(0 if outcome.complete else 1)
+    sys.exit(0 if outcome.complete and (check is None or check.complete) else 1)

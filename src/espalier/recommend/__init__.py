@@ -22,12 +22,12 @@ from espalier.recommend._answer import Teller, fit_of, rests_on, stages_of
 from espalier.recommend._asked import ask
 from espalier.recommend._decide import Question, decide
 from espalier.recommend._ground import beyond_reach, ground, limits_of, too_little
-from espalier.recommend._price import UNITS, Setting
+from espalier.recommend._price import UNITS, Setting, check_budget
 from espalier.recommend._surface import fit
 from espalier.recommendation import Recommendation
 from espalier.results import Table
 
-__all__ = ["UNITS", "Setting", "recommend", "stages_of"]
+__all__ = ["UNITS", "Setting", "check_budget", "recommend", "stages_of"]
 
 
 def recommend(
