@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,9 +14,11 @@ import mini
 from conftest import Cli
 from espalier.adaptive import Grid, Look, Scores, grid, look, reasons, steps_of, table
 from espalier.analysis import analyze
+from espalier.finding import VERDICTS
 from espalier.load import load
 from espalier.plan import Plan, plan
 from espalier.steps.train import Train
+from espalier.study import Kind
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +88,10 @@ def test_the_first_batch_is_cheap_sees_every_ability_and_repeats_some_cells(made
     assert {rows for _, rows, *_ in runs} >= {f"[('{n}', 8)]" for n in ("math", "general")}
     dearest = max(range(len(made.cells)), key=lambda i: made.cost([i]))
     assert dearest not in first
+
+
+def test_a_study_may_ask_for_every_kind_of_finding() -> None:
+    assert get_args(Kind) == tuple(VERDICTS)
 
 
 def test_what_cells_share_costs_once(made: Grid, planned: Plan) -> None:

@@ -271,7 +271,9 @@ def look(grid: Grid, asked: Sequence[int], scores: Scores) -> Look:
     if not open_:
         return Look(questions=questions, cells=(), spent=spent, why="every question is decided")
     chosen, serves = _choose(grid, asked, scores, forecasts, open_)
-    why = "" if chosen else "the budget is spent"
+    more = any(grid.left(question, asked) for question in open_)
+    why = "the budget is spent" if more else "no cell is left that bears on what is open"
+    why = "" if chosen else why
     return Look(questions=questions, cells=chosen, spent=spent, why=why, serves=serves)
 
 
