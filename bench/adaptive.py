@@ -88,11 +88,18 @@ def nothing(_: Any, ability: str) -> float:
 
 
 def surface(random: np.random.Generator) -> Truth:
-    """Draw a truth: each ability grows, is mixed with and is forgotten in its own way."""
+    """Draw a truth: each ability grows, is mixed with and is forgotten in its own way.
+
+    In half of the studies every condition lies beside that by an amount of its own, which no
+    forecast can know.
+    """
     parts = {ability: _ability(random) for ability in ABILITIES}
+    sd = float(random.choice([0.0, 0.01]))
+    beside: dict[tuple[str, str], float] = defaultdict(lambda: random.normal(0, sd))
 
     def truth(stages: tuple[Mapping[str, int], ...], ability: str) -> float:
-        return parts[ability](stages, ability)
+        moved = beside[str(stages), ability]
+        return float(np.clip(parts[ability](stages, ability) + moved, 0.0, 1.0))
 
     return truth
 
