@@ -166,6 +166,8 @@ class Catalog:
             options["data"] = str(self.root)
         elif isinstance(options.get("data"), str):  # from the study's own folder, as sources are
             options["data"] = str(Path(self.study.root, options["data"]))
+        if "file" in hints and isinstance(options.get("file"), str):
+            options["file"] = str(Path(self.study.root, options["file"]))
         try:
             return prepare(use.use, options)
         except EspalierError as error:

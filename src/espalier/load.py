@@ -205,8 +205,9 @@ def _rebase(given: dict[str, Any], folder: Path) -> None:
                 for entry in given[shelf]
             ]
     for entry in given.get("abilities") or ():
-        if isinstance(entry, dict) and isinstance(entry.get("data"), str):
-            entry["data"] = _from(folder, entry["data"])
+        for name in ("data", "file"):
+            if isinstance(entry, dict) and isinstance(entry.get(name), str):
+                entry[name] = _from(folder, entry[name])
     if isinstance(given.get("data"), str):
         given["data"] = str((folder / given["data"]).resolve())
 

@@ -10,6 +10,7 @@ must know of them: which sources there are, and how many rows an amount is.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -164,7 +165,10 @@ def _short_named(value: Any) -> Any:
 
 
 def _short_ability(value: Any) -> Any:
-    """Read `tunnel:math` as {name: math, use: tunnel, task: math}, `gsm8k` as {use: gsm8k}."""
+    """Read `tunnel:math` as {name: math, use: tunnel, task: math}, `gsm8k` as {use: gsm8k}.
+
+    `own:mine.yaml` is {name: mine, use: own, file: mine.yaml}.
+    """
     value = {"use": value} if isinstance(value, str) else value
     if not isinstance(value, Mapping):
         return value
@@ -172,6 +176,9 @@ def _short_ability(value: Any) -> Any:
         raise ValueError("say what is measured, as gsm8k or {use: tunnel, task: math}")
     use, _, task = str(value.get("use", value.get("name"))).partition(":")
     task_given = {"task": task} if task else {}
+    if use == "own" and (file := task or value.get("file")):
+        task = re.sub(r"[^\w.+-]+", "_", Path(str(file)).stem)
+        task_given = {"file": file}
     return {"name": task or use} | dict(value) | {"use": use} | task_given
 
 

@@ -79,12 +79,20 @@ def _grade_doit(as_published: bool, item: Item, reply: Reply) -> Grade:
             f"item {item.id}: its facts['kind'] is '{kind}'; {choices('', _doit.KINDS)}"
         )
     given = _doit.find(kind, reply.text, as_published=as_published)
-    if given is None and kind == "choice" and len(reply.likelihoods) == len(item.candidates):
-        likely = [likelihood.total for likelihood in reply.likelihoods]
-        given = item.candidates[likely.index(max(likely))] if likely else None
+    if given is None and kind == "choice":
+        given = _likeliest(item, reply)
     if given is None:
         return Grade(score=0.0, reason="the reply has no answer by this rule")
     return Grade(score=float(_doit.same(kind, given, wanted)), extracted=given)
+
+
+def _likeliest(item: Item, reply: Reply) -> str | None:
+    """Return the candidate whose first token is the likeliest, or None where that is not known."""
+    firsts = [likelihood.first for likelihood in reply.likelihoods]
+    likely = [first for first in firsts if first is not None]
+    if not likely or len(likely) < len(item.candidates) or len(firsts) > len(item.candidates):
+        return None
+    return item.candidates[likely.index(max(likely))].strip()
 
 
 def _text(reply: str) -> str | None:

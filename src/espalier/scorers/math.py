@@ -20,6 +20,7 @@ from espalier.ability import Grade, Item, Reply, Scorer
 from espalier.scorers._boxed import boxed
 from espalier.scorers._equivalence import Equivalence
 
+_LABEL = re.compile(r"\\textcircled\{([1-9])\}")  # ①
 _WORDS = re.compile(r"\\(?:text|mbox|mathrm|textbf|mathbf)\s*\{([^{}]*)\}")
 _SPACING = re.compile(r"\\(?:left|right|[,!;: ])|\s")
 _LEAD = re.compile(r"^.*(?:答案|answers?)\s*(?:[是为]|is|are)?\s*[:：]?", re.IGNORECASE)
@@ -59,7 +60,7 @@ def _grade(equivalence: Equivalence, item: Item, reply: Reply) -> Grade:
         return Grade(score=1.0, extracted="; ".join(written) or reply.text.strip())
     if len(wanted) > 1 and not written:
         return Grade(score=0.0, reason=f"the reply has not {len(wanted)} answers")
-    texts = [rf"$\boxed{{{answer}}}$" for answer in written] or [reply.text]
+    texts = [rf"$\boxed{{{_bare(answer)}}}$" for answer in written] or [reply.text]
     verdict = equivalence.compare(wanted, texts)
     score = None if verdict.equal is None else float(verdict.equal)
     return Grade(score=score, extracted=verdict.extracted, reason=verdict.reason)
@@ -69,7 +70,7 @@ def _wanted(item: Item) -> list[str]:
     """Return the item's answers without dollar signs."""
     given = item.facts.get("answer")
     found = given if isinstance(given, list | tuple) else [given] if given else []
-    return [str(answer).strip().strip("$").strip() for answer in found or boxed(item.target)[-1:]]
+    return [_bare(str(answer)) for answer in found or boxed(item.target)[-1:]]
 
 
 def _written(reply: str, count: int) -> list[str]:
@@ -87,5 +88,11 @@ def _written(reply: str, count: int) -> list[str]:
     return []
 
 
+def _bare(answer: str) -> str:
+    r"""Return an answer without dollar signs, and thousands without the `,\!` between them."""
+    return answer.replace(",\\!", "").strip().strip("$").strip()
+
+
 def _tidy(answers: Sequence[str]) -> list[str]:
-    return [_SPACING.sub("", _WORDS.sub(r"\1", answer)).strip("$") for answer in answers]
+    labels = [_LABEL.sub(lambda n: chr(0x245F + int(n[1])), answer) for answer in answers]
+    return [_SPACING.sub("", _WORDS.sub(r"\1", answer)).strip("$") for answer in labels]
