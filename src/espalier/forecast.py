@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -69,11 +70,14 @@ class Forecast:
 
     def draw(self, random: np.random.Generator, conditions: Ints) -> Floats:
         """Return scores that runs of these conditions may have: one plausible study."""
-        root = np.linalg.cholesky(self.covariance + 1e-9 * np.eye(len(self.mean)) * self.noise)
-        surface = self.mean + root @ random.standard_normal(len(self.mean))
+        surface = self.mean + self._root @ random.standard_normal(len(self.mean))
         spread = np.sqrt(self.noise * self.df / random.chisquare(self.df))
         scores = surface[conditions] + spread[conditions] * random.standard_normal(len(conditions))
         return _back(scores) if self.share else scores
+
+    @cached_property
+    def _root(self) -> Floats:
+        return np.linalg.cholesky(self.covariance + 1e-6 * np.diag(self.noise))
 
 
 def forecast(
