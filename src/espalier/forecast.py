@@ -77,7 +77,8 @@ class Forecast:
 
     @cached_property
     def _root(self) -> Floats:
-        return np.linalg.cholesky(self.covariance + 1e-6 * np.diag(self.noise))
+        root: Floats = np.linalg.cholesky(self.covariance + 1e-6 * np.diag(self.noise))
+        return root
 
 
 def forecast(
