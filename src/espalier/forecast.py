@@ -77,8 +77,8 @@ class Forecast:
 
     @cached_property
     def _root(self) -> Floats:
-        root: Floats = np.linalg.cholesky(self.covariance + 1e-6 * np.diag(self.noise))
-        return root
+        root = np.linalg.cholesky(self.covariance + 1e-6 * np.diag(self.noise))
+        return np.asarray(root, dtype=np.float64)
 
 
 def forecast(
