@@ -83,43 +83,32 @@ def show(found: Recommendation) -> None:
     from rich.table import Table
 
     out = console()
-    told = ", ".join(f"{amount:,.6g} {unit}" for unit, amount in found.budget.items())
+    told = ", ".join(f"{figure(amount)} {unit}" for unit, amount in found.budget.items())
     out.print(f"{found.model}, at most {told}" if told else found.model, style="bold", markup=False)
     if found.choice is None:
         out.print(f"Refused: {found.refused}.", markup=False)
-        _transfers(out, found)
-        _warnings(out, found.warnings)
+        _notes(out, (*transfers(found), *found.warnings))
         return
-    chosen = found.choice
-    out.print()
-    for line in recipe(chosen):
+    for line in recipe(found.choice):
         out.print(line, markup=False)
     out.print()
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("")
-    for ability in (e.ability for e in chosen.expected):
-        table.add_column(ability, justify="right")
-    table.add_column("utility", justify="right")
-    table.add_column("rows", justify="right")
-    table.add_column("")
-    for choice in (chosen, *found.baselines):
-        style = "bold" if choice is chosen else ""
-        table.add_row(*row(choice), style=style)
+    table.add_column("95 % intervals", no_wrap=True)
+    for name in (*(e.ability for e in found.choice.expected), "utility", "rows"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for choice in (found.choice, *found.baselines):
+        table.add_row(*row(choice), style="bold" if choice is found.choice else "")
     out.print(table)
-    out.print("95 % intervals of the true scores, without the noise of a single run", style="dim")
     out.print()
     for line in facts(found):
         out.print(line, markup=False)
-    _transfers(out, found)
     if found.next_runs:
-        out.print("Next most useful runs:", markup=False)
+        out.print("Next most useful runs, by the regret that they would save:")
         for run in found.next_runs:
-            out.print(
-                f"  {amounts(run.amounts)}, {label(run.strategy, run.k)}, {run.seeds} seeds: saves "
-                f"{run.regret_saved:.4f} of the regret; {run.why}",
-                markup=False,
-            )
-    _warnings(out, (*found.beyond, *found.warnings))
+            what = f"{amounts(run.amounts)}, {label(run.strategy, run.k)}, {run.seeds} seeds"
+            out.print(f"  {run.regret_saved:.4f}  {what}: {run.why}", markup=False)
+    notes = [f"{c.label}: {c.note}" for c in found.baselines if c.note]
+    _notes(out, (*found.beyond, *transfers(found), *found.warnings, *notes))
 
 
 def recipe(choice: Choice) -> Iterable[str]:
@@ -136,28 +125,29 @@ def row(choice: Choice) -> list[str]:
     """Return a line of the table of choices."""
     cells = [choice.label]
     for e in choice.expected:
-        span = f" ({e.interval[0]:.3f} to {e.interval[1]:.3f})" if e.interval else ""
+        half = f" ±{(e.interval[1] - e.interval[0]) / 2:.3f}" if e.interval else ""
         kept = f", floor {e.floor_probability:.0%}" if e.floor_probability is not None else ""
-        cells.append(f"{e.score:.3f}{span}{kept}")
-    note = "" if choice.label == "recommended" else choice.note
-    way = "" if choice.strategy == "multitask" else label(choice.strategy, choice.k)
-    return [*cells, f"{choice.utility:.4f}", f"{choice.cost['rows']:,.0f}", way or note]
+        cells.append(f"{e.score:.3f}{half}{kept}")
+    return [*cells, f"{choice.utility:.4f}", f"{choice.cost['rows']:,.0f}"]
 
 
 def facts(found: Recommendation) -> Iterable[str]:
     """Yield how sure the choice is, and what it rests on."""
     if found.regret is not None and found.regret_interval is not None:
-        low, high = found.regret_interval
         sure = ""
         if found.best_probability is not None:
             sure = f"; no baseline is better with probability {found.best_probability:.2f}"
-        yield f"Expected regret {found.regret:.4f} (95 %: {low:.4f} to {high:.4f}){sure}"
+        yield f"Expected regret {found.regret:.4f}, at most {found.regret_interval[1]:.4f}{sure}."
     rests = found.rests_on
-    if rests:
-        yield (
-            f"Rests on {rests['cells']} cells, {rests['runs']} runs, {rests['rows']} rows; "
-            f"Pareto front of {len(found.front)} (--json)"
-        )
+    yield (
+        f"It rests on {rests['cells']} cells, {rests['runs']} runs, {rests['rows']} rows of the "
+        f"table; --json has the Pareto front ({len(found.front)}) and the fit."
+    )
+
+
+def figure(amount: float) -> str:
+    """Return `10,000` or `0.25`."""
+    return f"{amount:,.0f}" if amount >= 1000 else f"{amount:.4g}"
 
 
 def amounts(rows: Any) -> str:
@@ -172,19 +162,17 @@ def label(strategy: str, k: float | None) -> str:
     return words(strategy, k)
 
 
-def _transfers(out: Console, found: Recommendation) -> None:
+def transfers(found: Recommendation) -> Iterable[str]:
+    """Yield whether what was measured on one size may be carried to another."""
     for t in found.transfer:
         tau = "" if t.rank_agreement is None else f", Kendall's tau {t.rank_agreement:.2f}"
         span = "" if t.interval is None else f" ({t.interval[0]:.2f} to {t.interval[1]:.2f})"
-        out.print(
-            f"From {t.smaller} to {t.larger}: {t.verdict}{tau}{span}, {t.cells} cells; {t.why}",
-            markup=False,
-        )
+        yield f"from {t.smaller} to {t.larger}: {t.verdict}{tau}{span}, {t.cells} cells; {t.why}"
 
 
-def _warnings(out: Console, warnings: Iterable[str]) -> None:
-    for warning in warnings:
-        out.print(f"Note: {warning}", markup=False, style="yellow")
+def _notes(out: Console, notes: Iterable[str]) -> None:
+    for note in notes:
+        out.print(f"Note: {note}", markup=False, style="yellow")
 
 
 def show_verification(found: Verification) -> None:

@@ -113,6 +113,7 @@ class Teller:
         return found, warnings
 
     def choice(self, mix: Mix, name: str, note: str) -> Choice:
+        """Return a recipe with what is expected of it."""
         mean, spread = (float(v[0]) for v in self.question.utility([mix]))
         stages = self._stages(mix)
         return Choice(
@@ -226,7 +227,8 @@ class Teller:
             return f"whether {one} beats {other}; {known}"
         pairs = zip(self.cells.sources, mix.rows, choice.rows, strict=True)
         more = [name for name, a, b in pairs if a > 1.2 * b]
-        return f"whether more {' and '.join(more) or 'of less'} is better; {known}"
+        told = f"whether more {' and '.join(more)} is better" if more else "near the choice"
+        return f"{told}; {known}"
 
 
 def stages_of(

@@ -75,24 +75,21 @@ class Limits:
     def fill(self, parts: Floats, spend: float, strategy: str, k: float | None) -> Mix | None:
         """Return the mix in these proportions that spends so much of the budget, if there is one.
 
-        A source that reaches its most leaves its part to the others.
+        A source that reaches its most, or falls below its least, stays there; the others share
+        what is left.
         """
+        free = parts > 0
         rows = np.zeros(len(parts))
-        chosen = parts > 0
-        fixed = np.zeros(len(parts), dtype=bool)
-        for _ in range(len(parts)):
-            free = chosen & ~fixed
-            rows = np.where(fixed, self.most, 0.0)
-            scale = self._scale(rows, np.where(free, parts, 0.0), spend, k)
-            if scale <= 0:
+        while free.any():
+            share = np.where(free, parts, 0.0)
+            wanted = rows + share * max(self._scale(rows, share, spend, k), 0.0)
+            over, under = free & (wanted > self.most), free & (wanted < self.least)
+            if not (over.any() or under.any()):
+                rows = wanted
                 break
-            rows = rows + np.where(free, parts * scale, 0.0)
-            over = free & (rows > self.most)
-            if not over.any():
-                break
-            fixed |= over
-            rows = np.minimum(rows, self.most)
-        rows = np.where(chosen, np.clip(rows, self.least, self.most), 0.0)
+            out = over if over.any() else under
+            rows = np.where(out, np.where(over, self.most, self.least), rows)
+            free = free & ~out
         mix = Mix(rows=tuple(rounded(n) for n in rows), strategy=strategy, k=k)
         return mix if self.possible(mix) and self.affordable(mix) else None
 

@@ -128,30 +128,36 @@ def limits_of(asked: Asked, cells: Cells) -> Limits:
 
 
 def beyond_reach(asked: Asked, cells: Cells, limits: Limits) -> str:
-    """Say where a budget is far beyond anything that was measured, and could be spent."""
+    """Say where every budget is far beyond anything that was measured, and could be spent."""
     everything = cells.mix({name: int(n) for name, n in sizes_of(asked, cells).items()})
     known = set(cells.sources) <= asked.setting.available.keys()
+    told = ""
     for price in limits.prices:
         largest = max(limits.cost(mix, price) for mix in cells.reach)
-        all_of_it = known and limits.cost(everything, price) <= REACH * largest
-        if price.budget > REACH * largest * 1.001 and not all_of_it:
-            return (
-                f"a budget of {price.budget:,.6g} {price.unit} is {price.budget / largest:.1f} "
-                f"times what the largest measured cell took ({largest:,.6g}), and nothing measured "
-                f"tells what happens there; ask for at most {REACH * largest:,.6g}, or measure "
-                "larger cells"
-            )
-    return ""
+        most = REACH * largest
+        if price.budget <= most * 1.001 or (known and limits.cost(everything, price) <= most):
+            return ""
+        told = told or (
+            f"a budget of {figure(price.budget)} {price.unit} is {price.budget / largest:.1f} "
+            f"times what the largest measured cell took ({figure(largest)}), and nothing measured "
+            f"tells what happens there; ask for at most {figure(most)}, or measure larger cells"
+        )
+    return told
 
 
 def too_little(cells: Cells, limits: Limits) -> str:
     """Say that a budget is below everything that was measured."""
-    told = ", ".join(f"{p.budget:,.6g} {p.unit}" for p in limits.prices)
+    told = ", ".join(f"{figure(p.budget)} {p.unit}" for p in limits.prices)
     least = ", ".join(f"{low:,} of {name}" for name, (low, _) in cells.region.items())
     return (
         f"a budget of {told} is below the smallest amounts that were measured ({least} rows); "
         "measure smaller cells, or give more"
     )
+
+
+def figure(amount: float) -> str:
+    """Return `10,000` or `0.25`."""
+    return f"{amount:,.0f}" if amount >= 1000 else f"{amount:.4g}"
 
 
 def many(count: int, noun: str) -> str:

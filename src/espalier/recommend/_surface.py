@@ -446,27 +446,31 @@ def _summit(likelihood: Likelihood, count: int) -> Floats:
 
 
 def _slice(likelihood: Likelihood, start: Floats, random: np.random.Generator) -> Floats:
-    """Return draws of white hyper-parameters by elliptical slice sampling, chains side by side."""
-    at = np.tile(start, (CHAINS, 1))
-    now = likelihood(at)
-    kept = []
-    for step in range(1, BURN + KEPT * THIN + 1):
-        around = random.standard_normal(at.shape)
-        bar = now + np.log(random.uniform(size=CHAINS))
-        angle = random.uniform(0, 2 * np.pi, CHAINS)
-        low, high = angle - 2 * np.pi, angle.copy()
-        open_ = np.arange(CHAINS)
-        while len(open_):
-            turn = angle[open_, None]
-            tried = at[open_] * np.cos(turn) + around[open_] * np.sin(turn)
-            values = likelihood(tried)
-            done = (values > bar[open_]) | (high[open_] - low[open_] < 1e-9)
-            at[open_[done]], now[open_[done]] = tried[done], values[done]
-            open_ = open_[~done]
-            below = angle[open_] < 0
-            low[open_] = np.where(below, angle[open_], low[open_])
-            high[open_] = np.where(below, high[open_], angle[open_])
-            angle[open_] = random.uniform(low[open_], high[open_])
-        if step > BURN and (step - BURN) % THIN == 0:
-            kept.append(at.copy())
-    return np.stack(kept, axis=1).reshape(CHAINS * KEPT, -1)
+    """Return draws of white hyper-parameters by elliptical slice sampling, chains side by side.
+
+    Each chain takes its own time for a step; one evaluation serves all that are under way.
+    """
+    at, now = np.tile(start, (CHAINS, 1)), likelihood(np.tile(start, (CHAINS, 1)))
+    around, bar = np.empty_like(at), np.empty(CHAINS)
+    angle, low, high = np.empty(CHAINS), np.empty(CHAINS), np.empty(CHAINS)
+    steps, fresh = np.zeros(CHAINS, dtype=np.int64), np.arange(CHAINS)
+    kept = np.empty((CHAINS, KEPT, len(start)))
+    while len(under_way := np.flatnonzero(steps < BURN + KEPT * THIN)):
+        around[fresh] = random.standard_normal((len(fresh), len(start)))
+        bar[fresh] = now[fresh] + np.log(random.uniform(size=len(fresh)))
+        high[fresh] = angle[fresh] = random.uniform(0, 2 * np.pi, len(fresh))
+        low[fresh] = angle[fresh] - 2 * np.pi
+        turn = angle[under_way, None]
+        tried = at[under_way] * np.cos(turn) + around[under_way] * np.sin(turn)
+        values = likelihood(tried)
+        done = (values > bar[under_way]) | (high[under_way] - low[under_way] < 1e-9)
+        fresh, open_ = under_way[done], under_way[~done]
+        at[fresh], now[fresh] = tried[done], values[done]
+        steps[fresh] += 1
+        for chain in fresh[(steps[fresh] > BURN) & ((steps[fresh] - BURN) % THIN == 0)]:
+            kept[chain, (steps[chain] - BURN) // THIN - 1] = at[chain]
+        fresh = fresh[steps[fresh] < BURN + KEPT * THIN]
+        low[open_] = np.where(angle[open_] < 0, angle[open_], low[open_])
+        high[open_] = np.where(angle[open_] < 0, high[open_], angle[open_])
+        angle[open_] = random.uniform(low[open_], high[open_])
+    return kept.reshape(CHAINS * KEPT, -1)
