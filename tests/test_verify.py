@@ -195,5 +195,7 @@ def test_run_verify_trains_the_recommendation_once_and_writes_predicted_against_
         assert check["measured"] == pytest.approx(mine["score"].mean())
     table = (tmp_path / "out/results.csv").read_bytes()
     assert table == (finished / "runs/studies/mini/results.csv").read_bytes()
+    advised = json.loads((tmp_path / "out/recommendation.json").read_text())
+    assert advised == written["recommendation"]  # the report shows what was verified
     again = cli(*call)
     assert json.loads(again.out)["verify"] == told["verify"]

@@ -53,10 +53,12 @@ def conclude(
     *,
     study_text: str,
     reasons: Mapping[Key, str] | None = None,
+    advice: Mapping[str, Any] | None = None,
 ) -> Outputs:
     """Write results, findings and report of what is in the store; unfinished steps are named.
 
-    `reasons` says of steps that were never asked for why they were not.
+    `reasons` says of steps that were never asked for why they were not; `advice` is a
+    recommendation that was made already, as JSON values, else one is made with the defaults.
 
     Raises `DataError` where nothing has been measured yet.
     """
@@ -74,7 +76,7 @@ def conclude(
     write_whole(folder / "sources.yaml", json.dumps({"sources": sidecar}, indent=2) + "\n")
     findings = analysis.analyze(table)
     write_whole(folder / "findings.json", findings.to_json() + "\n")
-    advice = advise(table, plan, store)
+    advice = advice or advise(table, plan, store)
     if advice:
         write_whole(folder / "recommendation.json", json.dumps(advice, indent=1) + "\n")
     facts = facts_of(plan, store, study_text, reasons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from espalier.commands._recommend import show_verification
 
 if TYPE_CHECKING:
     from espalier.plan import Plan
+    from espalier.recommendation import Recommendation
     from espalier.run import Outcome
     from espalier.store import Store
     from espalier.verify import Verification
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 class Verified:
     """What was verified, or why nothing was."""
 
+    advice: Mapping[str, Any]
+    """The recommendation, as JSON values."""
     verification: Verification | None
     outcome: Outcome | None
     why: str = ""
@@ -74,7 +78,7 @@ def verified(
         table, budget=budget, utility=utility, floors=floors, setting=setting_of(planned, store)
     )
     if found.choice is None:
-        return Verified(verification=None, outcome=None, why=found.refused)
+        return Verified(advice=_plain(found), verification=None, outcome=None, why=found.refused)
     derived = plan_of(planned, found)
     outcome = execute(derived, store, site, quiet=quiet)
     for key, why in list(outcome.failed.items())[:5]:
@@ -84,4 +88,9 @@ def verified(
     out.mkdir(parents=True, exist_ok=True)
     results.write(rows, out / "verify.csv")
     write_whole(out / "verify.json", verification.to_json())
-    return Verified(verification=verification, outcome=outcome)
+    return Verified(advice=_plain(found), verification=verification, outcome=outcome)
+
+
+def _plain(found: Recommendation) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(json.dumps(found.to_dict(), default=float))
+    return told
