@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 
 import tiny
 from espalier.ability import Message
@@ -232,6 +234,24 @@ def test_an_empty_prompt_starts_from_the_first_token(folder: Path) -> None:
     assert pair.ids[0] == 0
     assert pair.supervised[:2] == [False, True]
     assert Chat(folder).prompt("") == [0]
+
+
+def test_raw_text_is_marked_once_where_the_tokenizer_marks_texts(folder: Path) -> None:
+    plain = Chat(folder)
+    made = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    start = tiny.SPECIAL[0]
+    made.post_processor = TemplateProcessing(
+        single=f"{start} $A", special_tokens=[(start, made.token_to_id(start))]
+    )
+    made.save(str(folder / "tokenizer.json"))
+    marked = Chat(folder)
+    assert marked.prompt("How many?") == [0, *plain.prompt("How many?")]
+    assert marked.prompt(f"{start}How many?") == [0, *plain.prompt("How many?")]
+    pair = marked.pair("How many? ", "7")
+    assert pair.ids == [0, *plain.pair("How many? ", "7").ids]
+    assert pair.supervised == [False, *plain.pair("How many? ", "7").supervised]
+    assert marked.pair("", "7").ids == plain.pair("", "7").ids
+    assert marked.prompt((ASK,)) == plain.prompt((ASK,))
 
 
 def test_tokens_are_counted_without_torch(folder: Path) -> None:

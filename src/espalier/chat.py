@@ -60,7 +60,7 @@ class Chat:
         self._config = _json(folder / "tokenizer_config.json")
         self.template = _template(folder, self._config)
         """The template's text: it shapes every token, so it belongs into keys."""
-        self._tokenizer = _tokenizer(folder)
+        self._tokenizer, self._opens = _tokenizer(folder)
         self._special = _special(folder, self._config)
         try:
             self._compiled = _environment().from_string(self.template)
@@ -90,11 +90,11 @@ class Chat:
         """Return the tokens a model is given before it answers.
 
         A conversation goes through the template up to its generation prompt.  Raw text is taken
-        as it stands; empty text becomes the token that starts a text, as a model needs something
-        to go on from.
+        as it stands, behind what the tokenizer itself puts before a text (Llama's `bos`); empty
+        text becomes the token that starts a text, as a model needs something to go on from.
         """
         if isinstance(prompt, str):
-            return self._ids(prompt) or [self._first]
+            return self._raw(prompt) or [self._first]
         return self._ids(self._render(self._opened(prompt), answer=True))
 
     def pair(self, prompt: Prompt, candidate: str) -> Encoded:
@@ -111,10 +111,8 @@ class Chat:
             encoding = self._tokenizer.encode(text, add_special_tokens=False)
             return _encoded(encoding, spans[-1:], None)
         bare = prompt.rstrip()
-        before = self._ids(bare) if bare else []
-        whole = self._ids(prompt + candidate)
-        if not bare:
-            before, whole = [self._first], [self._first, *whole]
+        before = self._raw(bare) if bare else [self._first]
+        whole = self._raw(prompt + candidate) if bare else [*before, *self._ids(prompt + candidate)]
         return Encoded(whole, [i >= len(before) for i in range(len(whole))])
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -162,6 +160,12 @@ class Chat:
         token = self._special.get(name)
         found = None if token is None else self._tokenizer.token_to_id(token)
         return [] if found is None else [found]
+
+    def _raw(self, text: str) -> list[int]:
+        """Return raw text as tokens, its start marked once where the tokenizer marks it."""
+        ids = self._ids(text)
+        marked = not text or ids[: len(self._opens)] == self._opens
+        return ids if marked else [*self._opens, *ids]
 
     def _ids(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
@@ -256,7 +260,8 @@ def _encoded(encoding: Encoding, spans: Sequence[Span], max_length: int | None) 
     return Encoded(ids[:max_length], supervised[:max_length].tolist(), truncated)
 
 
-def _tokenizer(folder: Path) -> Tokenizer:
+def _tokenizer(folder: Path) -> tuple[Tokenizer, list[int]]:
+    """Return the folder's tokenizer, and the tokens it puts before a text of its own accord."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         raise MissingError(
@@ -269,10 +274,13 @@ def _tokenizer(folder: Path) -> Tokenizer:
         raise MissingError(f"{path}: not a tokenizer ({error})") from None
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    bare, marked = (tokenizer.encode("a", add_special_tokens=add).ids for add in (False, True))
+    places = range(len(marked) - len(bare) + 1)
+    start = next((at for at in places if marked[at : at + len(bare)] == bare), 0)
     # It would add nothing to the ids here, but a byte-level one trims white space off the
     # offsets, which decide what is supervised.
     tokenizer.post_processor = None
-    return tokenizer
+    return tokenizer, marked[:start]
 
 
 def _template(folder: Path, config: Mapping[str, Any]) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.processors import TemplateProcessing
 
 pytest.importorskip("lm_eval", reason="lm-eval is not installed; pip install 'espalier[lm-eval]'")
 
@@ -77,9 +79,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ.setdefault("HF_DATASETS_CACHE", str(tmp_path_factory.mktemp("datasets")))
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.model(tmp_path_factory.mktemp("model"), max_position_embeddings=2048)
+@pytest.fixture(scope="module", params=["plain", "marked"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a tiny model; the tokenizer of one puts a token before every text, as Llama's does."""
+    folder = tiny.model(tmp_path_factory.mktemp("model"), max_position_embeddings=2048)
+    if request.param == "marked":
+        file = str(folder / "tokenizer.json")
+        made = Tokenizer.from_file(file)
+        first = tiny.SPECIAL[0]
+        made.post_processor = TemplateProcessing(
+            single=f"{first} $A", special_tokens=[(first, made.token_to_id(first))]
+        )
+        made.save(file)
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        (folder / "tokenizer_config.json").write_text(json.dumps(config | {"bos_token": first}))
+    return folder
 
 
 def write(folder: Path, name: str, rows: list[dict[str, Any]], config: Mapping[str, Any]) -> Path:
