@@ -153,12 +153,13 @@ def _grown(view: View, f: Finding, words: Words) -> str:
         return str(f["ability"])
     if f["verdict"] == "plateaus" and f.get("plateau_at"):
         span = f.get("plateau_interval")
-        reach = f", {span[0]:,.0f} {words('unit.to')} {span[1]:,.0f}" if span else ""
-        return f"{f['ability']} ({words('answer.near', rows=words.rows(f['plateau_at']))}{reach})"
+        reach = f"{span[0]:,.0f} {words('unit.to')} {span[1]:,.0f}" if span else ""
+        near = words("answer.near", rows=words.rows(f["plateau_at"]))
+        return f"{f['ability']} ({words.clauses(near, reach)})"
     write = unit(f, view, words)
     size = words("test.per doubling", value=write.difference(f["estimate"]))
-    reach = f", {write.difference_interval(f['interval'])}" if f["interval"] else ""
-    return f"{f['ability']} ({size}{reach})"
+    reach = write.difference_interval(f["interval"]) if f["interval"] else ""
+    return f"{f['ability']} ({words.clauses(size, reach)})"
 
 
 def _elsewhere(f: Finding, every: Sequence[Finding], words: Words) -> str:
@@ -212,7 +213,7 @@ def _mixed(view: View, verdict: str, found: Sequence[Finding], words: Words) -> 
     amounts = words.names(f"{f['amount']:,.0f}" for f in sorted(found, key=lambda f: f["amount"]))
     size = write.difference(clear["estimate"])
     if clear["interval"]:
-        size += f", {write.difference_interval(clear['interval'])}"
+        size = words.clauses(size, write.difference_interval(clear["interval"]))
     if len(found) > 1:
         size = words("answer.mixing.most", size=size)
     return words(f"answer.mixing.{verdict}", amounts=amounts, size=size)
@@ -269,7 +270,8 @@ def _forgotten(view: View, findings: Sequence[Finding], words: Words) -> list[st
     for f in sorted(mine, key=_loss, reverse=True):
         if f["verdict"] == "forgets":
             names, write = lost[words.method(_label(f))], unit(f, view, words)
-            size = f"{write.difference(f['estimate'])}, {write.difference_interval(f['interval'])}"
+            reach = write.difference_interval(f["interval"])
+            size = words.clauses(write.difference(f["estimate"]), reach)
             names.append(f["ability"] if names else f"{f['ability']} ({size})")
     unsure = {words.method(_label(f)) for f in mine if f["verdict"] == "undecided"}
     keeps = [label for label, names in lost.items() if not names and label not in unsure]

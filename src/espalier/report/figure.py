@@ -65,8 +65,14 @@ DARK: Mapping[str, str] = {
     "s4": "#b2dfbf",
     "s5": "#e0f4e3",
 }
-SERIF = "'Iowan Old Style', 'Palatino Linotype', Palatino, 'URW Palladio L', P052, Georgia, serif"
-SANS = "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Inter, Roboto, 'Noto Sans', sans-serif"
+SERIF = (
+    "'Iowan Old Style', 'Palatino Linotype', Palatino, 'URW Palladio L', P052, Georgia, "
+    "'Songti SC', 'Noto Serif CJK SC', SimSun, serif"
+)
+SANS = (
+    "ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Inter, Roboto, 'Noto Sans', "
+    "'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif"
+)
 
 
 DASHES: Mapping[str, list[int]] = {"line": [1, 0], "dashed": [5, 3], "dotted": [2, 3]}
@@ -234,7 +240,7 @@ def _static_config() -> dict[str, Any]:
     """Return the page's look for a sheet that stands alone."""
     return {
         **config(),
-        "font": "Inter, Noto Sans, DejaVu Sans, sans-serif",
+        "font": "Inter, Noto Sans, DejaVu Sans, Noto Sans CJK SC, sans-serif",
         "title": {
             "anchor": "start",
             "fontSize": 14,

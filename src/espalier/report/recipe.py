@@ -188,7 +188,7 @@ def _rests(told: Told, words: Words) -> str:
     if floors := told.get("floors"):
         shares = words("list.comma").join(f"{name} {v:g}" for name, v in floors.items())
         said.append(words("recommendation.floors", floors=shares))
-    return " ".join(said)
+    return words.sentences(said)
 
 
 def _beside(view: View, told: Told, words: Words) -> Side | None:

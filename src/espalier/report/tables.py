@@ -103,14 +103,14 @@ def _said(f: Finding, write: Unit, words: Words) -> tuple[str, str, str]:
         case "strategy":
             return _ranked(f, words), size, reach
         case "forgetting":
-            what = ", ".join((words.method(_label(f)), words.amounts(f.get("amounts") or {})))
+            what = words.clauses(words.method(_label(f)), words.amounts(f.get("amounts") or {}))
             return what, size, reach
         case "exchange":
             what = f"{f.get('human', '')} / {f.get('synthetic', '')}"
             if f.get("ceiling") is not None:
                 most = write.score(f["ceiling"])
                 span = write.score_interval(f.get("ceiling_interval"))
-                what += ", " + words("test.ceiling", score=most, interval=span)
+                what = words.clauses(what, words("test.ceiling", score=most, interval=span))
             return what, words("test.rate", rate=bare[0]) if estimate is not None else "–", bare[1]
         case "ood" | "sensitivity":
             return words("test.correlation"), *bare
@@ -161,7 +161,7 @@ def _grown(f: Finding, write: Unit, words: Words) -> str:
     if f.get("out_of_sample_error") is not None:
         missed = write.difference(f["out_of_sample_error"])
         parts.append(words("test.foretold", size=missed))
-    return ", ".join(parts)
+    return words.clauses(*parts)
 
 
 def _ranked(f: Finding, words: Words) -> str:
@@ -169,7 +169,8 @@ def _ranked(f: Finding, words: Words) -> str:
     if f.get("against"):
         what = words("test.against", label=what, against=words.method(f["against"]))
     if f.get("rank") is not None:
-        what += ", " + words("test.rank", rank=f["rank"], of=f.get("of_strategies") or "?")
+        place = words("test.rank", rank=f["rank"], of=f.get("of_strategies") or "?")
+        what = words.clauses(what, place)
     return what
 
 

@@ -20,7 +20,7 @@ ENGLISH: Mapping[str, str] = {
     "contents": "Contents",
     "question.none": "What do these results say?",
     "answer": "The answer",
-    "certainty": "How sure",
+    "certainty": "How sure.",
     "chance": "chance",
     "untuned": "untuned",
     "plateau": "plateau",
@@ -31,6 +31,8 @@ ENGLISH: Mapping[str, str] = {
     "list.and": "{first} and {last}",
     "list.comma": ", ",
     "list.semicolon": "; ",
+    "list.clause": ", ",
+    "list.sentence": " ",
     "rows": "{n} rows",
     "row": "1 row",
     "the numbers": "The numbers",
@@ -192,6 +194,12 @@ ENGLISH: Mapping[str, str] = {
     "transfer.does not transfer": "does not transfer",
     "transfer.undecided": "undecided",
     "fit.title": "How well the surface fits",
+    "fit.form": "Form",
+    "fit.error_left_out": "Error on cells left out",
+    "fit.error_left_out_in_its_own_sd": "The same in expected errors",
+    "fit.noise_of_a_run": "Noise of a run",
+    "fit.worth": "What a source’s rows are worth to it",
+    "fit.utility_per_unit": "Utility per unit",
     # published curves beside the reader's own
     "overlay.title": "{paper} beside your own",
     "overlay.dong2023": "Dong et al. (2023)",
@@ -505,6 +513,14 @@ class Words:
     def join(self, parts: Iterable[str]) -> str:
         """Join clauses into one sentence."""
         return self("list.semicolon").join(parts)
+
+    def clauses(self, *parts: str) -> str:
+        """Join what there is of a sentence's parts by commas."""
+        return self("list.clause").join(part for part in parts if part)
+
+    def sentences(self, parts: Iterable[str]) -> str:
+        """Put sentences after one another."""
+        return self("list.sentence").join(parts)
 
     def method(self, label: str) -> str:
         """Write a strategy's label as words: `DMT k=1/16`, `mixed sequential`."""

@@ -32,7 +32,7 @@ def note(measure: Measure, view: View, words: Words) -> str:
     """Name the metric where the title does not, and say where better lies, if it is not up."""
     told = measure.metric in title(measure, view) or measure.metric == "score"
     what = "" if told else measure.metric
-    return ", ".join(p for p in (what, "" if measure.higher else words("lower is better")) if p)
+    return words.clauses(what, "" if measure.higher else words("lower is better"))
 
 
 def model_colours(view: View) -> dict[str, str]:
@@ -255,9 +255,9 @@ def panel(
         "description": alt_text,
     }
     if (step := _step(dots)) > 1:
-        note = ", ".join(filter(None, (note, words("thinned", step=step))))
+        note = words.clauses(note, words("thinned", step=step))
     own = {DOTS: dots[::step], **({LINES: lines[:: _step(lines)]} if lines else {})}
-    spec["datasets"] = own
+    spec["datasets"] = {n: v for layer in drawn for n, v in layer.get("datasets", {}).items()} | own
     spec["config"] = config()
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     return Panel(title=title, note=note, alt=alt_text, spec=spec, height=height)

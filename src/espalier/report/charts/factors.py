@@ -86,7 +86,7 @@ def _panel(
     said = words.join(
         f"{r[words('tip.model')]}, {r['_part']}: {r[words('tip.per doubling')]}" for r in records
     )
-    note = ", ".join((words("unit.points"), words("per doubling")))
+    note = words.clauses(words("unit.points"), words("per doubling"))
     return g.panel(
         words,
         layers,

@@ -88,7 +88,7 @@ def _panel(
     )
     note = words("mixing.up" if measure.higher else "mixing.down")
     if measure.share:
-        note = f"{words('unit.points')}, {note}"
+        note = words.clauses(words("unit.points"), note)
     return g.panel(
         words, layers, records, title=name, note=note, alt_text=f"{name}: {said}"
     ), records

@@ -134,7 +134,7 @@ def _panel(view: View, told: Told, of: Told, records: list[g.Record], words: Wor
         layers,
         records,
         title=name,
-        note=", ".join(note),
+        note=words.clauses(*note),
         alt_text=f"{name}: {said}",
         height=max(110, 30 * len(rows) + 24),
     )

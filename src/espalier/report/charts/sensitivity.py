@@ -80,5 +80,5 @@ def _panel(
     title = f"{told} · {f['model']}" if len(view.models) > 1 else told
     gain = words("sensitivity.gain")
     said = words.join(f"{r['_name']}: {gain} {r[gain]}" for r in records)
-    note = f"{gain}, {words('unit.points')}"
+    note = words.clauses(gain, words("unit.points"))
     return g.panel(words, layers, records, title=title, note=note, alt_text=f"{title}: {said}")

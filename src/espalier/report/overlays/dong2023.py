@@ -238,7 +238,7 @@ def _panel(
     name = f"{ability}: {words(f'overlay.{kind}')}"
     note = words(f"overlay.{kind}.note")
     if not own:
-        note += ", " + words("overlay.none", ability=ability)
+        note = words.clauses(note, words("overlay.none", ability=ability))
     said = words.join(
         f"{r['_series']}, {r[words('overlay.share')]}: {r[words('overlay.of best')]}"
         for r in records

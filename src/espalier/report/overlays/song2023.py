@@ -92,7 +92,8 @@ def _panel(
     if own:
         best = max(own, key=lambda p: p.score if p.measure.higher else -p.score)
         layers.append(g.upright_rule(best.score, (1, 0), "c1"))
-        note += ", " + words("overlay.best", score=f"{best.score:.1%}", model=best.model)
+        mine = words("overlay.best", score=f"{best.score:.1%}", model=best.model)
+        note = words.clauses(note, mine)
     said = words.join(f"{r['_set']}, {r['_series']}: {r[words('tip.score')]}" for r in records)
     return g.panel(
         words,
