@@ -26,6 +26,9 @@ TEMPERATURES = {"writing": 0.7, "roleplay": 0.7, "stem": 0.1, "humanities": 0.1}
 REFERRED = ("math", "reasoning", "coding")
 """Categories that are judged beside a reference."""
 
+MAX_NEW_TOKENS = 1024
+"""As FastChat asks."""
+
 HOME = "fastchat/llm_judge/data"
 QUESTIONS = ("mt_bench/question.jsonl", "question.jsonl", f"{HOME}/mt_bench/question.jsonl")
 PROMPTS = ("mt_bench/judge_prompts.jsonl", "judge_prompts.jsonl", f"{HOME}/judge_prompts.jsonl")
@@ -89,7 +92,7 @@ def mt_bench(
         items=every(compared(items, against), limit),
         scorers=(judged_by(judge, mode), Use(scorer="nll")),
         suite="mt_bench",
-        max_new_tokens=1024,
+        max_new_tokens=MAX_NEW_TOKENS,
     )
 
 

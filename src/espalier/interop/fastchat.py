@@ -26,7 +26,7 @@ from espalier.files import write_whole
 from espalier.judging import Answers, Judge, Judgment, Means
 from espalier.judging.agreement import mean, of_pairs, of_ratings, outcome
 from espalier.judging.sheets import Asked, Mode, brief, sheet, unjudged
-from espalier.judging.verdicts import LOWEST, rating, verdict
+from espalier.judging.verdicts import HIGHEST, LOWEST, rating, verdict
 from espalier.records import BadRow, records
 from espalier.scoring import GradedRow, grade_all, summary
 
@@ -248,7 +248,7 @@ def _grade(item: Item, rows: Sequence[Row], mode: Mode, read: Any) -> Grade:
 
 
 def _read_rating(row: Row) -> float | int | None:
-    return _plain(row["score"]) if row["score"] >= LOWEST else None
+    return _plain(row["score"]) if LOWEST <= row["score"] <= HIGHEST else None
 
 
 def _read_pair(row: Row) -> list[str | None]:

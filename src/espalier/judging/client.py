@@ -261,10 +261,23 @@ class _Closed(Exception):  # noqa: N818
 def _by_status(error: Any) -> Exception:
     """Return what an HTTP status means for this request and the next ones."""
     status = int(error.status_code)
-    why = _shown(error, f"HTTP {status}")
+    why = _shown(_complaint(error), f"HTTP {status}")
     if status in (408, 409, 429) or status >= 500:
         return _Again(why, _after(error.response.headers))
     return _Refused(why) if status in (400, 413, 422) else _Closed(why)
+
+
+def _complaint(error: Any) -> str:
+    """Return what the endpoint itself says of an error, in OpenAI's words, FastAPI's or its own."""
+    match error.body:
+        case {"message": str(said)} | {"error": {"message": str(said)}} | {"detail": str(said)}:
+            return said
+        case str(said):
+            return said
+    try:
+        return str(error.response.text)
+    except RuntimeError:  # its body was never read
+        return str(error)
 
 
 def _after(headers: Mapping[str, str]) -> float | None:
