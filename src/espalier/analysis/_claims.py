@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 from statsmodels.stats.multitest import multipletests
 
 from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Claim, ClaimVerdict, Finding, Interval
@@ -132,7 +132,7 @@ def error(finding: Finding) -> float | None:
 
 def from_p(estimate: float, p: float) -> float:
     """Return the standard error behind a two-sided p-value."""
-    return abs(estimate) / float(norm.isf(min(max(p, 1e-300), 1 - 1e-12) / 2))
+    return abs(estimate) / float(-ndtri(min(max(p, 1e-300), 1 - 1e-12) / 2))
 
 
 def _half(interval: Interval | None) -> float | None:
@@ -150,7 +150,7 @@ def p_of(finding: Finding) -> tuple[float | None, bool]:
     spread = error(finding)
     if spread is None or not spread:
         return None, False
-    return float(2 * norm.sf(abs(finding.estimate) / spread)), False
+    return float(2 * ndtr(-abs(finding.estimate) / spread)), False
 
 
 def adjusted(values: Sequence[tuple[float | None, bool]]) -> list[float | None]:

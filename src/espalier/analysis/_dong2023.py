@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from espalier.analysis._claims import (
     ANOTHER_RUN,
@@ -170,7 +170,7 @@ def _pair_p(pair: Mapping[str, Any]) -> tuple[float | None, bool]:
     spread = _pair_error(pair)
     if pair["p"] is not None or not spread:
         return pair["p"], False
-    return float(2 * norm.sf(abs(pair["difference"]) / spread)), False
+    return float(2 * ndtr(-abs(pair["difference"]) / spread)), False
 
 
 def _pair_error(pair: Mapping[str, Any]) -> float | None:
@@ -231,7 +231,7 @@ def _slope(sweep: Sequence[Finding]) -> tuple[float, float | None]:
     if not known or len(known) < len(errors):
         return slope, None
     spread = sum(known) / len(known) / math.sqrt(2 * square)
-    return slope, float(2 * norm.sf(abs(slope) / spread))
+    return slope, float(2 * ndtr(-abs(slope) / spread))
 
 
 dong2023 = (

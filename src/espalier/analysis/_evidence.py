@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -171,6 +171,7 @@ def _satterthwaite(pieces: Iterable[tuple[float, float]]) -> tuple[float, float]
     return variance, variance**2 / known if known > 0 else math.inf
 
 
+@lru_cache(maxsize=65536)
 def quantile(df: float, level: float) -> float:
     """Return Student's two-sided quantile."""
     return float(stdtrit(max(min(df, 1e6), 1.0), 0.5 + level / 2))
@@ -219,6 +220,18 @@ def label(strategy: str, k: float | None) -> str:
     return f"{strategy} k={share}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What contrasts need of a condition."""
+
+    mean: float
+    items: float
+    """Variance of its mean from its items."""
+    tuned: bool
+    seeds: tuple[int, ...] | None
+    """Its seeds in order; None where one is there twice."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Block:
     """The runs of one model in one panel, by condition."""
@@ -251,11 +264,57 @@ class Block:
 
     def contrast(self, weights: Sequence[tuple[Condition, float]]) -> Effect:
         """Return the weighted sum of condition means with its error."""
+        if (quick := self._quick(weights)) is not None:
+            return quick
         index = np.concatenate([np.arange(c.first, c.last) for c, _ in weights])
         weight = np.concatenate([np.full(c.seeds, w / c.seeds) for c, w in weights])
         tuned = np.concatenate([np.full(c.seeds, c.stage > 0) for c, _ in weights])
         seeds = min((c.seeds for c, _ in weights if c.stage > 0), default=1)
         return self._combine(index, weight, tuned, seeds)
+
+    def _quick(self, weights: Sequence[tuple[Condition, float]]) -> Effect | None:
+        """Return the contrast where every run counts once and all conditions have the same seeds.
+
+        Then nothing but the weights matters: most contrasts of most tables are such.
+        """
+        parts = self._parts
+        if parts is None:
+            return None
+        merged: dict[int, float] = {}
+        for c, w in weights:
+            merged[c.first] = merged.get(c.first, 0.0) + w
+        value = runs = moving = items = 0.0
+        shared: tuple[int, ...] | None = None
+        for first, weight in merged.items():
+            part = parts[first]
+            value += weight * part.mean
+            items += weight * weight * part.items
+            if part.tuned:
+                if part.seeds is None or (shared is not None and shared != part.seeds):
+                    return None
+                shared = part.seeds
+                runs += weight * weight
+                moving += weight
+        count = len(shared) if shared else 1
+        load = Load(runs=runs / count, seeds=moving * moving / count, items=items)
+        return self._judge(value, load, count)
+
+    @cached_property
+    def _parts(self) -> dict[int, _Part] | None:
+        """Return what contrasts need of each condition, by its first run; None with pairing."""
+        if self.answers is not None or len(np.unique(self.measures)) < len(self.measures):
+            return None
+        seeds, items = self.seeds.tolist(), self.items.tolist()
+        parts: dict[int, _Part] = {}
+        for c in self.conditions:
+            mine = tuple(sorted(seeds[c.first : c.last]))
+            parts[c.first] = _Part(
+                mean=self.mean(c),
+                items=sum(items[c.first : c.last]) / c.seeds**2,
+                tuned=c.stage > 0,
+                seeds=mine if len(set(mine)) == len(mine) else None,
+            )
+        return parts
 
     def weigh(self, weights: Sequence[tuple[int, float]]) -> Effect:
         """Return the weighted sum of single tuned runs, given by place, with its error."""
@@ -283,12 +342,16 @@ class Block:
         load = Load(
             runs=float(moving @ moving), seeds=float(by_seed @ by_seed), items=items, paired=paired
         )
+        return self._judge(value, load, seeds)
+
+    def _judge(self, value: float, load: Load, seeds: int) -> Effect:
+        """Return a contrast of this value that carries so much noise."""
         noise = self.noise
         if noise.source == SEEDS:
             variance, df = noise.spread(load)
             return Effect(value=value, variance=variance, df=df, seeds=seeds)
-        known = self.items_known or paired is not None
-        items = items if paired is None else paired
+        known = self.items_known or load.paired is not None
+        items = load.items if load.paired is None else load.paired
         cautious, df = noise.spread(load) if noise.source == SCATTER else (None, math.inf)
         return Effect(
             value=value,
@@ -305,8 +368,9 @@ class Block:
         It is that about a curve through conditions, or between them: a seed's own effect moves
         all of them alike and is no part of it.
         """
-        items = np.array([self.items[c.first : c.last].mean() for c in conditions])
-        variances = (items + self.noise.run) / np.array([c.seeds for c in conditions])
+        counts = np.array([c.seeds for c in conditions], dtype=np.float64)
+        items = np.array([self.items[c.first : c.last].sum() for c in conditions]) / counts
+        variances = (items + self.noise.run) / counts
         if not (variances > 0).all() or (self.noise.source == UNKNOWN and not self.items_known):
             return np.ones(len(conditions)), False
         return variances, True

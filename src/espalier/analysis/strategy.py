@@ -18,6 +18,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -246,12 +247,15 @@ def _rank(means: Floats) -> NDArray[np.int64]:
 
 def _copies(means: Floats, variances: Floats, block: Block, *, stream: int = 0) -> Floats:
     """Return noisy copies of the means, with heavier tails where the noise is itself estimated."""
+    return means + _draws(len(means), block.noise.df, stream) * np.sqrt(variances)
+
+
+@lru_cache(maxsize=256)
+def _draws(count: int, df: float, stream: int) -> Floats:
+    """Return Student's noise, (copies, count), the same in every process; normal where df is 0."""
     random = np.random.default_rng(stream)
-    noise = random.standard_normal((DRAWS, len(means))) * np.sqrt(variances)
-    df = block.noise.df
-    if df > 0:
-        noise /= np.sqrt(random.chisquare(df, (DRAWS, 1)) / df)
-    return means + noise
+    noise = random.standard_normal((DRAWS, count))
+    return noise / np.sqrt(random.chisquare(df, (DRAWS, 1)) / df) if df > 0 else noise
 
 
 def _best_ks(
