@@ -25,6 +25,10 @@ PARTS = {
         "vl-convert-python",
     ),
 }
+OPTIONAL = {
+    "ask a judge (extra [judge])": ("openai",),
+}
+"""What many do without, and is not missed."""
 
 
 @click.command()
@@ -36,15 +40,17 @@ def doctor(store: Path, as_json: bool) -> None:
     if as_json:
         say_json(facts)
         return
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
     for name, value in facts.items():
         if isinstance(value, dict):
             for part, state in value.items():
-                table.add_row(f"[dim]{name}[/]", f"{part} {state or '[red]not installed[/]'}")
+                lack = "not installed" if name in OPTIONAL else "[red]not installed[/]"
+                table.add_row(f"[dim]{escape(name)}[/]", f"{part} {state or lack}")
         else:
-            table.add_row(f"[dim]{name}[/]", str(value))
+            table.add_row(f"[dim]{escape(name)}[/]", str(value))
     console().print(table)
     missing = [p for parts in PARTS.values() for p in parts if _version(p) is None]
     if missing:
@@ -71,7 +77,7 @@ def look(store: Path) -> dict[str, Any]:
         "store": f"{store} ({'writable' if os.access(there, os.W_OK) else 'NOT writable'})",
         "matmul": f"{matmul_peak() / 1e9:.0f} GFLOP/s (fp32, NumPy, all its threads)",
     }
-    for what, parts in PARTS.items():
+    for what, parts in (PARTS | OPTIONAL).items():
         facts[what] = {part: _version(part) for part in parts}
     return facts
 

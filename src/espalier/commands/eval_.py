@@ -20,7 +20,7 @@ from espalier.commands._common import (
     site_options,
     store_option,
 )
-from espalier.commands._judged import remarks, show_remarks, write_fastchat
+from espalier.commands._judged import remarks, show_remarks, spending, write_fastchat
 
 if TYPE_CHECKING:
     from espalier.steps.evaluate import Exam
@@ -98,6 +98,7 @@ def eval_(
     else:
         show_scores([(row["ability"], row) for row in rows])
         show_remarks(said.items())
+        show_remarks(spending(use for _, exam in exams for use, _, _ in exam.gradings))
         for name, why in left_out.items():
             console().print(f"left out: {name}: {why}", markup=False, style="dim")
         for key, why in outcome.failed.items():

@@ -17,7 +17,7 @@ from espalier.commands._common import (
     say_json,
     show_scores,
 )
-from espalier.commands._judged import show_remarks
+from espalier.commands._judged import show_remarks, spending
 
 if TYPE_CHECKING:
     from espalier.ability import Ability
@@ -92,6 +92,7 @@ def score(
         return
     show_scores([(use.name, summary) for summary in graded.summaries])
     show_remarks((f"{use.name} {one['metric']}", one.get("remark")) for one in graded.summaries)
+    show_remarks(spending(made.scorers))
     if graded.missing:
         console().print(f"{len(graded.missing)} items have no reply: unscored, not zero.")
     _show_left_out(graded.left_out)

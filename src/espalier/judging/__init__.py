@@ -7,7 +7,7 @@ under the hash of all that the answer depends on.  So a killed run goes on, a se
 nothing, and only the cache knows what has been spent.
 """
 
-from espalier.judging.answers import Answers, Judgment, Request
+from espalier.judging.answers import Answers, Judgment, Purse, Request
 from espalier.judging.client import Unanswered, ask
 from espalier.judging.options import Judge, Means, Named, judge_named, judged_by
 
@@ -17,6 +17,7 @@ __all__ = [
     "Judgment",
     "Means",
     "Named",
+    "Purse",
     "Request",
     "Unanswered",
     "ask",

@@ -28,7 +28,7 @@ from espalier.judging.answers import (
     body,
     tokens,
 )
-from espalier.judging.options import ENDPOINT, KEY, Judge, Means, endpoint, hidden
+from espalier.judging.options import ENDPOINT, KEY, Judge, Means, address, endpoint, hidden
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -86,7 +86,7 @@ def ask(judge: Judge, means: Means, requests: Sequence[Request]) -> Iterator[Jud
     if why := _verdict(given, judge, line.over):
         kept = sum(isinstance(one, Judgment) for one in given)
         raise JudgeError(
-            f"judge {judge.model} at {endpoint(means)}: {why}; {kept} of {len(requests)} judgments "
+            f"judge {judge.model} at {address(means)}: {why}; {kept} of {len(requests)} judgments "
             "are kept, and the same command goes on from there"
         )
     yield given[-1]

@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -156,6 +156,13 @@ def judged_by(given: Named, mode: Literal["single", "pair"] = "single") -> Use:
 def endpoint(means: Means) -> str:
     """Return where the judge is reached."""
     return means.endpoint or os.environ.get(ENDPOINT) or "https://api.openai.com/v1"
+
+
+def address(means: Means) -> str:
+    """Return the endpoint as it may be shown: without a name, a password or a query."""
+    parts = urlsplit(endpoint(means))
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def hidden(text: str) -> str:
