@@ -139,9 +139,14 @@ class Chat:
             found = _json(self.folder / name).get("eos_token_id")
             ids.update(found if isinstance(found, list) else [] if found is None else [found])
         ids.update(self._lookup("eos_token"))
-        if self.end_text and len(tail := self._ids(self.end_text)) == 1:
-            ids.update(tail)
+        if self.end_text and self.ends_in_one_token:
+            ids.update(self._ids(self.end_text))
         return frozenset(ids)
+
+    @cached_property
+    def ends_in_one_token(self) -> bool:
+        """Whether a turn's end is one token, or nothing, and need not be looked for as text."""
+        return len(self._ids(self.end_text)) <= 1
 
     @cached_property
     def pad_id(self) -> int:

@@ -121,8 +121,7 @@ class Asked:
     @property
     def _end_text(self) -> str:
         """A template's end of turn that is several tokens, and so has to be looked for as text."""
-        text = self.chat.end_text
-        return "" if not text or len(self.chat.prompt(text)) == 1 else text
+        return "" if self.chat.ends_in_one_token else self.chat.end_text
 
     def _groups(self, lengths: list[int], most: int | None = None) -> list[list[int]]:
         """Group places of `lengths`, longest first, into batches of at most `most` tokens."""
