@@ -63,7 +63,7 @@ def test_losses_are_forecast_in_their_own_unit() -> None:
 def test_cells_that_scatter_are_forecast_with_their_own_scatter() -> None:
     made = of({16: [0.10, 0.11, 0.10], 64: [0.2, 0.21, 0.2], 4096: [0.3, 0.7, 0.5]})
     assert made.noise[4] > 4 * made.noise[0]
-    assert made.df == 8
+    assert 2 < made.df[3] < made.df[0] < 8
 
 
 def test_a_single_run_is_enough_to_begin_with() -> None:

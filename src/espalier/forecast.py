@@ -8,7 +8,7 @@ beside the surface.  How much each of these matters is chosen by marginal likeli
 
 Shares are treated as arc sines of their roots, so that noise is alike near 0 and in the middle and
 no forecast leaves 0 to 1.  What a run scatters is taken from repeated runs, of near conditions
-first.  A forecast decides what to run next, and is never told as a result.
+first; far from any, large scatter is thought possible.  A forecast decides what to run next, and is never told as a result.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Forecast:
     covariance: Floats
     noise: Floats
     """Variance of one more run of each condition, items included."""
-    df: float
-    """Degrees of freedom that the noise is known with."""
+    df: Floats
+    """Degrees of freedom that the noise of each is known with."""
     share: bool
 
     def draw(self, random: np.random.Generator, conditions: Ints) -> Floats:
@@ -101,7 +101,8 @@ def forecast(
     items = float((errors**2).mean()) or 1e-6
     near = _near(features, features[seen], models, models[seen])
     pooled = (squares.sum() + BELIEF * 1.5 * items) / ((runs - 1).sum() + BELIEF)
-    noise = (near @ squares + BELIEF * pooled) / (near @ (runs - 1) + BELIEF)
+    df = near @ (runs - 1) + BELIEF
+    noise = (near @ squares + BELIEF * pooled) / df
     unit = max(float(means.var()), pooled / 10)
     error = noise[seen] / runs / unit
     level = float(means.mean())
@@ -117,7 +118,7 @@ def forecast(
         mean=level + math.sqrt(unit) * (weights.T @ y),
         covariance=unit * (kernel - kernel[:, seen] @ weights),
         noise=noise,
-        df=float((runs - 1).sum()) + BELIEF,
+        df=df,
         share=share,
     )
 
