@@ -430,7 +430,9 @@ def recommendation() -> Recommendation:
                 verdict="transfers",
             ),
         ),
-        warnings=("a single seed: how much runs scatter is guessed from how well the surfaces fit",),
+        warnings=(
+            "a single seed: how much runs scatter is guessed from how well the surfaces fit",
+        ),
     )
 
 

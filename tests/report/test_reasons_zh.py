@@ -107,8 +107,8 @@ def test_every_reason_keeps_its_values(english):
 
 
 def test_values_are_kept_and_words_of_ours_among_them_translated():
-    assert reason("3 cells have both; a rank correlation needs 8") == (
-        "有 3 个单元两者都有；秩相关需要 8 个"
+    assert reason("3 settings were measured on both; a rank correlation needs 8") == (
+        "有 3 个单元两者都测量过；秩相关需要 8 个"
     )
     assert "多任务" in reason("whether dmt k=1/4 beats multitask")
     assert reason("confounded: the ratio of the other data never changes").count("比例") == 1

@@ -143,7 +143,7 @@ def test_checks_that_were_never_measured_are_left_out():
 
 def test_a_recommendation_in_chinese_has_no_english_sentence(tmp_path):
     html = section(written(tmp_path, fake.recommendation(), lang="zh"))
-    assert "用 3,000 条训练 xs：math 1,500 条、code 1,200 条和general 300 条" in html
+    assert "用 3,000 条训练 xs：math 1,500 条、code 1,200 条 和 general 300 条" in html
     for english in ("rows", "expected", "regret", "baseline", "budget"):
         text = re.sub(r"<[^>]*>", " ", html)
         assert not re.search(rf"\b{english}\b", text), english

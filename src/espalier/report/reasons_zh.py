@@ -139,9 +139,10 @@ REASONS: Mapping[str, str] = {
     "confounded: {n} mixtures are too few to separate amount and ratio": (
         "混淆：{n} 种混合太少，无法分开数量与比例"
     ),
-    "confounded: no single-source cells at the same own amounts to measure mixing against": (
-        "混淆：没有自身数量相同的单独训练可供比较"
-    ),
+    (
+        "confounded: nothing was trained on the ability's own rows alone at the amounts that are "
+        "mixed, so there is nothing to measure mixing against"
+    ): "混淆：没有自身数量相同的单独训练可供比较",
     "confounded: amount and ratio of the other data move together": (
         "混淆：其他数据的数量与比例一同变动"
     ),
@@ -159,10 +160,10 @@ REASONS: Mapping[str, str] = {
     "within the noise, the synthetic rows measured may not reach this score": (
         "在噪声范围内，测量过的合成数据可能达不到这一得分"
     ),
-    "{n} cells have both": "有 {n} 个单元两者都有",
+    "{n} settings were measured on both": "有 {n} 个单元两者都测量过",
     "a rank correlation needs {n}": "秩相关需要 {n} 个",
     (
-        "{n} abilities have a growth curve, a base score and cells trained on other sources alone"
+        "{n} abilities have a growth curve, an untuned score and scores after other data alone"
     ): "有 {n} 种能力具备增长曲线、未微调得分以及只用其他来源训练的单元",
     "a prediction held out needs {n}": "留出预测需要 {n} 种",
     "ours": "为我们的定义",

@@ -18,7 +18,7 @@ CHINESE: Mapping[str, str] = {
     "lower is better": "越低越好",
     "unit.points": "个百分点",
     "unit.to": "至",
-    "list.and": "{first}和{last}",
+    "list.and": "{first} 和 {last}",
     "list.comma": "、",
     "list.semicolon": "；",
     "list.clause": "，",

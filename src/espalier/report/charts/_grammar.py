@@ -246,7 +246,9 @@ def panel(
 ) -> Panel:
     """Lay the layers over one another in one panel as wide as its place."""
     # layered by hand, as altair copies every layer twice for what we do not use
+    told = {DOTS: dots, LINES: lines}
     drawn = [layer.to_dict(validate=False) for layer in layers]
+    drawn = [layer for layer in drawn if _has_data(layer, told)]
     spec: dict[str, Any] = {
         "$schema": drawn[0]["$schema"],
         "layer": [{n: v for n, v in layer.items() if n not in WHOLE} for layer in drawn],
@@ -261,6 +263,19 @@ def panel(
     spec["config"] = config()
     spec["autosize"] = {"type": "fit-x", "contains": "padding"}
     return Panel(title=title, note=note, alt=alt_text, spec=spec, height=height)
+
+
+def _has_data(layer: Mapping[str, Any], told: Mapping[str, Sequence[Record]]) -> bool:
+    """Say whether every field that a layer draws has a value somewhere.
+
+    A layer of intervals is no layer where nothing has any, and Vega would warn of it.
+    """
+    records = told.get(layer.get("data", {}).get("name", ""))
+    if records is None:
+        return True
+    channels = (c for c in layer["encoding"].values() if isinstance(c, Mapping))
+    fields = {c["field"] for c in channels if str(c.get("field", "")).startswith("_")}
+    return all(any(r.get(field) is not None for r in records) for field in fields)
 
 
 def scored(
