@@ -1,11 +1,13 @@
 """Each question, put to simulated studies whose answer is known."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from espalier.analysis import _reasons as reasons
 from espalier.analysis import analyses, analyze
 from espalier.analysis._draft import Draft, decide, signed
 from espalier.analysis._evidence import Effect
@@ -468,3 +470,16 @@ def test_a_thin_table_decides_nothing(frame):
         "resists",
         "neither",
     }
+
+
+def test_every_reason_is_one_of_those_that_are_kept_together():
+    patterns = [re.sub(r"\\{\w+\\}", ".+", re.escape(text)) for text in reasons.TEMPLATES]
+    known = re.compile("|".join(f"(?:{p})" for p in patterns))
+    tables = (
+        table(list(grid()), crossing, np.random.default_rng(0), seeds=1),
+        table(list(grid()), nothing, np.random.default_rng(0), seeds=1, items=0),
+        table(alone(amounts=(64,)), only_growth, np.random.default_rng(0)),
+    )
+    given = [f.why for frame in tables for f in analyze(tidy(frame)).findings if f.why]
+    assert len(set(given)) > 5
+    assert [why for why in given if not known.fullmatch(why)] == []

@@ -32,6 +32,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from espalier.analysis import _reasons as reasons
 from espalier.finding import ITEMS_ONLY, SCATTER, SEEDS, UNKNOWN, Interval, bounds
 from espalier.results import Origin, Table, together
 
@@ -128,11 +129,9 @@ class Effect:
     def why(self) -> str:
         """Say why there is no interval, or what it leaves out."""
         if self.variance is None:
-            return (
-                "one seed and no standard error of the scores: nothing says how much they scatter"
-            )
+            return reasons.NO_NOISE
         if self.noise == ITEMS_ONLY:
-            return "one seed: the interval allows for the items only, not for another run"
+            return reasons.ONE_SEED
         return ""
 
 

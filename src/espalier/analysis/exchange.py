@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 from scipy.stats import chi2
 
+from espalier.analysis import _reasons as reasons
 from espalier.analysis._curves import PRICE, Curve, Curves, basis, choose, fit, grids
 from espalier.analysis._draft import Draft, finding, signed, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
@@ -77,12 +78,10 @@ def _exchange(
     }
     spreads, known = block.spreads(conditions)
     thin = (
-        ""
-        if min(len(human), len(synthetic)) > 1 and len(conditions) > 4
-        else ("a rate needs two amounts of each source, and five together")
+        "" if min(len(human), len(synthetic)) > 1 and len(conditions) > 4 else reasons.RATE_AMOUNTS
     )
     if not known:
-        thin = thin or "nothing says how much the scores scatter"
+        thin = thin or reasons.UNKNOWN_SCATTER
     rate, interval, p, why = None, None, None, thin
     if not thin:
         count = len(human)
@@ -96,7 +95,7 @@ def _exchange(
     repeated = block.noise.source == SEEDS
     noise = SEEDS if repeated else ITEMS_ONLY if known else UNKNOWN
     if known and not repeated and not why:
-        plain = replace(plain, why="one seed: the interval allows for the items only")
+        plain = replace(plain, why=reasons.ONE_SEED)
     result = replace(plain, estimate=rate, interval=interval, noise=noise, seeds=seeds, p=p)
     if not repeated:
         return Draft(finding=result)
@@ -131,11 +130,11 @@ def _rate(
     df = block.noise.df if block.noise.source == SEEDS else math.inf
     free = len(scores) - parameters - 1
     if free > 0 and chi2.sf(misfits[best], free) < 0.05:
-        return None, None, None, "no single rate: the two sources do not follow one curve"
+        return None, None, None, reasons.NO_RATE
     reach = quantile(df, level) ** 2
     inside = np.flatnonzero(misfits - misfits[best] <= reach)
     if not len(inside) or inside[0] == 0 or inside[-1] == len(SHIFTS) - 1:
-        return None, None, None, "the amounts are too few or the curves too flat to find a rate"
+        return None, None, None, reasons.FLAT_RATE
     none = float(np.interp(0.0, SHIFTS, misfits) - misfits[best])
     p = float(fdtrc(1, max(min(df, 1e6), 1.0), max(none, 0.0)))
     edges = _edges(misfits - misfits[best] - reach, int(inside[0]), int(inside[-1]))
@@ -214,9 +213,9 @@ def _rates(
                 copies[np.isfinite(copies)], [0.5 - level / 2, 0.5 + level / 2]
             )
             interval = (float(min(low, rate)), float(max(high, rate)))
-        why = "" if math.isfinite(rate) else "the synthetic rows measured do not reach this score"
+        why = "" if math.isfinite(rate) else reasons.NOT_REACHED
         if math.isfinite(rate) and interval is None:
-            why = "within the noise, the synthetic rows measured may not reach this score"
+            why = reasons.HARDLY_REACHED
         rates.append(
             {
                 "amount": n,
@@ -287,5 +286,8 @@ def _ceiling(
         return None, None
     if curve.form != "flat" and curve.plateau > max(synthetic):
         return None, None
-    low, high = np.quantile(copies.ceiling, [0.5 - level / 2, 0.5 + level / 2])
+    # Copies without a bend have no ceiling: no mean of two of them is taken.
+    low, high = np.quantile(
+        copies.ceiling, [0.5 - level / 2, 0.5 + level / 2], method="closest_observation"
+    )
     return curve.ceiling, (float(low), float(high))

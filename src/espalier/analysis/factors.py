@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
+from espalier.analysis import _reasons as reasons
 from espalier.analysis._draft import ALPHA, Draft, finding
 from espalier.analysis._evidence import OVERALL, Block, Condition, Effect, Evidence, Panel
 from espalier.finding import Interval
@@ -96,20 +97,15 @@ def _factors(panel: Panel, block: Block, cells: Sequence[Condition], evidence: E
 def _refusal(panel: Panel, cells: Sequence[Condition], mixed: Sequence[Condition]) -> str:
     """Say why the two cannot be told apart, or nothing where they can."""
     if not mixed:
-        return (
-            "confounded: no single-source cells at the same own amounts to measure mixing against"
-        )
+        return reasons.ALONE_MISSING
     amount, ratio = _columns(panel, mixed)
     if min(amount.std(), ratio.std()) < STEADY:
         which = "amount" if amount.std() < STEADY else "ratio"
-        return f"confounded: the {which} of the other data never changes"
+        return reasons.STEADY.format(which=which)
     if np.corrcoef(amount, ratio)[0, 1] ** 2 > CONFOUNDED:
-        return (
-            "confounded: amount and ratio of the other data move together; "
-            "vary the own amount as well"
-        )
+        return reasons.TOGETHER
     if len(mixed) < 4:
-        return f"confounded: {len(mixed)} mixtures are too few to separate amount and ratio"
+        return reasons.FEW_MIXTURES.format(count=len(mixed))
     del cells
     return ""
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from espalier.analysis import _reasons as reasons
 from espalier.analysis._curves import PRICE, Curve, bends, choose, fit, grids, profile
 from espalier.analysis._draft import ALPHA, Draft, Verdict, finding, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
@@ -127,7 +128,7 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
     }
     rows = block.rows_of(series.conditions)
     if len(series.amounts) < 2:
-        why = "one amount only: growth needs two or more"
+        why = reasons.ONE_AMOUNT
         return Draft(
             finding=finding("growth", panel, block, None, evidence, rows=rows, why=why, **facts)
         )
@@ -157,8 +158,8 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
 def _no_plateau(series: Series) -> str:
     """Say why there is no plateau, as long as none is found."""
     if len(series.amounts) < 4:
-        return "fewer than four amounts: a bend cannot be told from a straight line"
-    return "no bend within the measured amounts stands out from the noise"
+        return reasons.FEW_AMOUNTS
+    return reasons.NO_BEND
 
 
 def _gain(block: Block, series: Series) -> Effect:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from espalier.analysis import _reasons as reasons
 from espalier.analysis._constructions import constructions
 from espalier.analysis._draft import Draft, finding, signed, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, total
@@ -123,11 +124,11 @@ def _crossover(
     """Return where help turns into harm, or the other way about."""
     best = _by_amount(pairs, effects)
     noise = _noise(effects)
-    at, interval, why = None, None, "a crossover needs two amounts or more"
+    at, interval, why = None, None, reasons.CROSSOVER_AMOUNTS
     if len(best) > 1:
         at, interval, why = _cross(best, evidence.level)
         if interval and noise == ITEMS_ONLY and not why:
-            why = "one seed: the interval allows for the items only, not for another run"
+            why = reasons.ONE_SEED
     plain = finding(
         "mixing",
         panel,
@@ -190,9 +191,9 @@ def _cross(
     rising = misfit[True] < misfit[False]
     at = _zero(np.log2(amounts), fits[rising])
     if at is None:
-        return None, None, "the difference keeps its sign over the measured amounts"
+        return None, None, reasons.KEEPS_SIGN
     if not known:
-        return at, None, "no interval: nothing says how much the scores scatter"
+        return at, None, reasons.NO_INTERVAL
     df = min(min(e.df for _, e in best), 1e4)
     falling = -values if rising else values
     smooth = fall(np.log2(amounts), falling, spread)
@@ -201,7 +202,7 @@ def _cross(
         interval = (min(2.0**low, at), max(2.0**high, at))
     else:
         interval, outside = _by_signs(amounts, falling / np.sqrt(spread), at, df, level)
-    return at, interval, "it may lie outside of the measured amounts" if outside else ""
+    return at, interval, reasons.OUTSIDE if outside else ""
 
 
 def _by_signs(

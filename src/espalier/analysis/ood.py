@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 from scipy.stats import t as student
 
+from espalier.analysis import _reasons as reasons
 from espalier.analysis._draft import ALPHA, Draft, Verdict, finding
 from espalier.analysis._evidence import OVERALL, Block, Condition, Evidence, Panel
 from espalier.finding import ITEMS_ONLY, SEEDS, Finding, Interval
@@ -56,7 +57,7 @@ def _follow(panel: Panel, block: Block, known: Block | None, evidence: Evidence)
     shared = [cell for cell in mine if cell in theirs]
     rows = block.rows_of(mine[cell] for cell in shared)
     if known is None or len(shared) < FEWEST:
-        why = f"{len(shared)} cells have both; a rank correlation needs {FEWEST}"
+        why = reasons.FEW_SHARED.format(count=len(shared), needed=FEWEST)
         plain = finding("ood", panel, block, None, evidence, rows=rows, why=why, cells=len(shared))
         return Draft(finding=plain)
     gains = [(known.mean(theirs[cell]), block.mean(mine[cell])) for cell in shared]
@@ -78,7 +79,7 @@ def _follow(panel: Panel, block: Block, known: Block | None, evidence: Evidence)
         interval=interval,
         verdict="undecided",
         rows=rows,
-        why="" if seeds > 1 else "one seed: a lucky run may lift both alike",
+        why="" if seeds > 1 else reasons.ONE_SEED_ALIKE,
         noise=SEEDS if seeds > 1 else ITEMS_ONLY,
         seeds=seeds,
         p=p,

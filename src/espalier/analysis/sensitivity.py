@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from espalier.analysis import _reasons as reasons
 from espalier.analysis._draft import ALPHA, Draft
 from espalier.analysis._evidence import Block, Evidence, Panel
 from espalier.finding import SEEDS, UNKNOWN, Finding, Interval
@@ -57,10 +58,7 @@ def _sensitivity(protocol: str, model: str, cases: Mapping[str, Case], level: fl
     rho = _correlation(predicted, gains) if predicted is not None else None
     why = ""
     if predicted is None:
-        why = (
-            f"{len(found)} abilities have a growth curve, a base score and cells trained on other "
-            f"sources alone; a prediction held out needs {FEWEST}"
-        )
+        why = reasons.FEW_ABILITIES.format(count=len(found), needed=FEWEST)
     listed = [
         {"ability": name, **m, "predicted": None if predicted is None else float(predicted[i])}
         for i, (name, m) in enumerate(found.items())
