@@ -74,7 +74,7 @@ def write_fastchat(folder: Path, model: str, scores: Scored, store: Store) -> li
             continue
         kept = store.path(score.answer) / "replies.parquet"
         replies, items = read_replies(kept), exam.ability.items
-        bench = folder / use.name
+        bench = folder / (exam.ability.suite or use.name)
         written.append(write_answers(bench, model, items, replies, at=kept.stat().st_mtime))
         asked = Use(scorer=score.scorer, options=score.options, means=score.means or {})
         if named := _judge(asked):

@@ -44,7 +44,10 @@ LOST = -1
 def write_answers(
     folder: Path, model: str, items: Sequence[Item], replies: Replies, *, at: float
 ) -> Path:
-    """Write `model_answer` of one model; `at` is when it answered, in seconds since 1970."""
+    """Write `model_answer` of one model; `at` is when it answered, in seconds since 1970.
+
+    Rows of other questions that the file already has stay in it.
+    """
     rows = [
         {
             "question_id": number(item),
@@ -56,7 +59,7 @@ def write_answers(
         for item in items
         if item.id in replies
     ]
-    return _write(folder / "model_answer" / f"{_file_name(model)}.jsonl", rows)
+    return _merged(folder / "model_answer" / f"{_file_name(model)}.jsonl", rows)
 
 
 def write_judgments(
@@ -71,7 +74,7 @@ def write_judgments(
 ) -> Path:
     """Write `model_judgment` of one model from what the judge's cache holds; nobody is asked.
 
-    Rows of other models that the file already has stay in it.
+    Rows of other models and questions that the file already has stay in it.
     """
     kept = Answers(judge, means)
     rows: list[Row] = []
@@ -86,8 +89,7 @@ def write_judgments(
         else:
             rows += _compared(item, model, judge, given)
     file = folder / "model_judgment" / f"{_file_name(judge.model)}_{mode}.jsonl"
-    others = [row for row in _rows_of(file) if model not in (row.get("model"), row.get("model_1"))]
-    return _write(file, others + rows)
+    return _merged(file, rows)
 
 
 def is_judgments(file: Path) -> bool:
@@ -269,12 +271,18 @@ def _file_name(model: str) -> str:
     return re.sub(r"[^\w.-]+", "-", model)
 
 
-def _rows_of(file: Path) -> list[Row]:
-    if not file.exists():
-        return []
-    return [dict(record) for _, record in records(file) if isinstance(record, Mapping)]
-
-
-def _write(file: Path, rows: Sequence[Row]) -> Path:
-    write_whole(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+def _merged(file: Path, rows: Sequence[Row]) -> Path:
+    """Write rows in place of those that `file` has of the same models and questions."""
+    ours = {_about(row) for row in rows}
+    before = [record for _, record in records(file)] if file.exists() else []
+    others = [one for one in before if isinstance(one, Mapping) and _about(one) not in ours]
+    write_whole(
+        file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in [*others, *rows])
+    )
     return file
+
+
+def _about(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return whose answer to what a row is about."""
+    names = ("question_id", "model_id", "model", "model_1", "model_2")
+    return tuple(str(row.get(name)) for name in names)
