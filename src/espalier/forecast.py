@@ -8,7 +8,8 @@ beside the surface.  How much each of these matters is chosen by marginal likeli
 
 Shares are treated as arc sines of their roots, so that noise is alike near 0 and in the middle and
 no forecast leaves 0 to 1.  What a run scatters is taken from repeated runs, of near conditions
-first; far from any, large scatter is thought possible.  A forecast decides what to run next, and is never told as a result.
+first; far from any, large scatter is thought possible.  A forecast decides what to run next, and
+is never told as a result.
 """
 
 from __future__ import annotations
