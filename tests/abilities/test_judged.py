@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -155,11 +156,40 @@ def test_the_real_questions_and_instructions_are_all_there() -> None:
     ability = make_ability("mt_bench", {})
     assert len(ability.items) == 80
     assert sum(bool(item.target) for item in ability.items) == 30
-    for item in ability.items:
-        asked = sheet(item, Reply(text="one", more=("two",)), mode="single", repeats=1)
-        assert len(asked) == 2
-        assert ("gold" in item.id) or all(len(a.request.messages) == 2 for a in asked)
-        references = item.facts["judging"]["references"]
-        assert all(references[0] in a.request.messages[-1]["content"] for a in asked if references)
     assert len(mt_bench(task="stem").items) == 10
     assert len(make_ability("self_instruct", {}).items) == 252
+
+
+@pytest.mark.data
+@real
+@pytest.mark.parametrize("mode", ["single", "pair"])
+def test_every_published_prompt_is_filled_as_python_would_fill_it(
+    mode: Literal["single", "pair"], tmp_path: Path
+) -> None:
+    said = {n: [f"{{rival}} {n}", f"again {n}"] for n in range(81, 161)}
+    rival = benches.answers(tmp_path / "rival.jsonl", "rival", said)
+    ability = mt_bench(against=str(rival) if mode == "pair" else None)
+    ours = ("mine {question}", "mine, too")
+    for item in ability.items:
+        question_1, question_2 = item.prompt[0]["content"], item.followups[0]  # type: ignore[index]
+        told = item.facts["judging"]
+        references = {f"ref_answer_{i}": text for i, text in enumerate(told["references"], 1)}
+        theirs = tuple(said[int(item.id.rpartition("/")[2])])
+        for one in sheet(item, Reply(text=ours[0], more=ours[1:]), mode=mode, repeats=1):
+            a, b = (theirs, ours) if one.swapped else (ours, theirs)
+            wanted = told["prompts"][one.turn]["prompt_template"].format(
+                question=question_1,
+                question_1=question_1,
+                question_2=question_2,
+                answer=ours[0],
+                answer_1=ours[0],
+                answer_2=ours[1],
+                answer_a=a[0],
+                answer_a_1=a[0],
+                answer_a_2=a[1],
+                answer_b=b[0],
+                answer_b_1=b[0],
+                answer_b_2=b[1],
+                **references,
+            )
+            assert one.request.messages[-1]["content"] == wanted

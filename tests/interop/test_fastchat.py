@@ -12,6 +12,7 @@ import benches
 from conftest import Cli
 from courtroom import court
 from espalier import results
+from espalier.ability import Reply
 from espalier.errors import DataError
 from espalier.interop import fastchat
 from espalier.scoring import make_ability
@@ -159,6 +160,21 @@ def test_an_evaluation_is_written_as_fastchat_would_and_read_back_alike(
     again = fastchat.read_judgments(ability, benches.lines(tmp_path / "own.jsonl", rows[1:]))[0][0]
     assert again.summary["score"] == pytest.approx(score["score"])
     assert again.summary["n"] == score["n"]
+
+
+def test_what_a_file_has_of_other_questions_and_models_stays(data: Path, tmp_path: Path) -> None:
+    def write(task: str, text: str) -> Path:
+        items = make_ability("mt_bench", {"data": str(data), "task": task}).items
+        replies = {item.id: Reply(text=text, more=("two",)) for item in items}
+        return fastchat.write_answers(tmp_path, "org/vicuna 7b", items, replies, at=1.0)
+
+    write("math", "old")
+    write("stem", "one")
+    file = write("math", "new")
+    assert file.name == "org-vicuna-7b.jsonl"
+    rows = {row["question_id"]: row["choices"][0]["turns"][0] for row in read(file)}
+    assert rows == {82: "new", 84: "one"}
+    assert len({row["answer_id"] for row in read(file)}) == 2
 
 
 def _use(options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -259,6 +258,15 @@ def test_no_key_is_ever_written_or_said(tmp_path: Path, monkeypatch: pytest.Monk
     assert "my-own-secret" not in kept + said
 
 
+def test_an_address_with_a_password_is_said_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://me:hush@127.0.0.1:1/v1?key=hush")
+    with pytest.raises(JudgeError, match=r"at http://127\.0\.0\.1:1/v1: ") as caught:
+        list(ask(JUDGE, Means(cache=str(tmp_path), retries=0, wait=0.01), requests(1)))
+    assert "hush" not in str(caught.value)
+
+
 def test_openai_itself_needs_a_key(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="set OPENAI_API_KEY, or name an endpoint"):
         list(ask(JUDGE, Means(cache=str(tmp_path)), requests(1)))
@@ -272,20 +280,16 @@ def slow() -> Iterator[Court]:
 
 CHILD = """
 import sys
-from test_asking import JUDGE, Means, ask, requests
-given = ask(JUDGE, Means(endpoint=sys.argv[1], cache=sys.argv[2], concurrency=3), requests(30))
-print(sum(1 for _ in given), flush=True)
+from espalier.judging import Judge, Means, Request, ask
+asked = [Request(messages=({"role": "user", "content": f"rate {i}"},)) for i in range(30)]
+means = Means(endpoint=sys.argv[1], cache=sys.argv[2], concurrency=3)
+print(sum(1 for _ in ask(Judge(model="referee"), means, asked)), flush=True)
 """
 
 
 def child(held: Court, folder: Path) -> subprocess.Popen[str]:
-    here = Path(__file__).parent
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, held.url, str(folder)],
-        env=os.environ | {"PYTHONPATH": f"{here}{os.pathsep}{here.parent}"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-c", CHILD, held.url, str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def test_killed_in_the_middle_it_goes_on_and_pays_for_no_answer_twice(
