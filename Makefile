@@ -29,6 +29,7 @@ bases: install                                ## make the shipped bases again (m
 
 docs: install                                 ## what in docs/ is generated
 	$(BIN)/python -m espalier.schema docs/study.schema.json
+	$(BIN)/python bench/papers.py
 
 clean:                                        ## everything that can be made again
 	rm -rf .venv runs report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis
