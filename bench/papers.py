@@ -8,6 +8,7 @@ the page against them.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -377,7 +378,7 @@ def _growth() -> Any:
     for f in dong2023().of("growth"):
         for point in f["points"]:
             low, high = point["interval"] or (None, None)
-            near = round(MOST[f.ability] / point["amount"])
+            near = 4 ** round(math.log(MOST[f.ability] / point["amount"], 4))
             rows.append(
                 {
                     "benchmark": NAMES[f.ability],
