@@ -14,6 +14,8 @@ from espalier.recommend._surface import Measured, Points, Space
 
 REFERENCE = "multitask"
 LEAST_K = 2.0**-12
+MOST = 150
+"""A surface rests on no more cells: its cost grows with their cube."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +116,16 @@ class Cells:
         """Return how rows become coordinates for one ability."""
         own = np.array([name in self.panels[ability].sources for name in self.sources])
         return Space(smallest=np.array([float(n) for n, _ in self.region.values()]), own=own)
+
+    def nearest(self, rows: float) -> Cells:
+        """Return at most `MOST` cells, those whose rows are nearest to so many."""
+        near = set(sorted(self.reach, key=lambda m: abs(math.log(sum(m.rows) / rows)))[:MOST])
+        measured = {
+            name: {mix: c for mix, c in found.items() if mix in near}
+            for name, found in self.measured.items()
+        }
+        donor = self.donor.nearest(rows) if self.donor else None
+        return replace(self, measured=measured, donor=donor)
 
     @property
     def region(self) -> dict[str, tuple[int, int]]:

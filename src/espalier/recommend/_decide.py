@@ -7,7 +7,7 @@ cells say, so the best of thousands of recipes is not the one with the luckiest 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,12 @@ HOPELESS = 0.5
 QUICK = 4
 """Samples of a surface that the first look at thousands of recipes averages over."""
 RIVALS = 160
+"""How many recipes are looked at closely."""
+LOOKED_AT = 2000
+HOPE = 2.0
+"""A recipe might be the best where so many standard deviations make it so."""
+CAUTION = 0.0
+"""Standard deviations of utility that a recipe must be better by."""
 DRAWS = 64
 """Draws of each sample of a surface."""
 NEXT = 3
@@ -41,12 +47,16 @@ class Question:
     """Ability -> its part of the utility per unit of its metric, signed."""
     floors: Mapping[str, float]
 
-    def means(self, mixes: Sequence[Mix], *, samples: int | None = None) -> Floats:
+    def quick(self) -> Question:
+        """Return the same question for a first look at thousands of recipes."""
+        surfaces = {name: surface.quick(QUICK) for name, surface in self.surfaces.items()}
+        return replace(self, surfaces=surfaces)
+
+    def means(self, mixes: Sequence[Mix]) -> Floats:
         """Return (mixes,) expected utilities."""
         points = self.cells.points(mixes)
         parts = [
-            w * self.surfaces[name].means(points, samples=samples).mean(axis=0)
-            for name, w in self.weights.items()
+            w * self.surfaces[name].means(points).mean(axis=0) for name, w in self.weights.items()
         ]
         return np.asarray(sum(parts))
 
@@ -130,24 +140,29 @@ class Decision:
 
 def decide(question: Question, limits: Limits) -> Decision:
     """Return the recipe of the largest expected utility that keeps the floors."""
-
-    def quickly(mixes: Sequence[Mix]) -> Floats:
-        return question.means(mixes, samples=QUICK) - _penalty(question, mixes)
-
-    pool = search(question.cells, limits, quickly)
+    quick = question.quick()
+    pool = search(question.cells, limits, lambda m: quick.means(m) - _penalty(quick, m))
     if not pool:
         return Decision(choice=None, refused="", rivals=())
-    near = pool[: 2 * RIVALS]
+    near = _near(quick, pool)
     means, spreads = question.utility(near)
     kept = question.kept(near)
     allowed, refused, warnings = _floors(question, kept, len(near))
     if refused:
         return Decision(choice=None, refused=refused, rivals=tuple(near[:RIVALS]))
-    best = int(np.where(allowed, means, -np.inf).argmax())
-    hopes = np.where(allowed, means + spreads, -np.inf)
+    best = int(np.where(allowed, means - CAUTION * spreads, -np.inf).argmax())
+    hopes = np.where(allowed, means + HOPE * spreads, -np.inf)
     order = dict.fromkeys([best, *(-means).argsort()[: RIVALS // 2], *(-hopes).argsort()])
     rivals = [near[int(i)] for i in order if allowed[i]][:RIVALS]
     return Decision(choice=near[best], refused="", rivals=tuple(rivals), warnings=warnings)
+
+
+def _near(quick: Question, pool: Sequence[Mix]) -> list[Mix]:
+    """Return the recipes that are good, and those that might be: the best come first."""
+    hopeful = pool[:LOOKED_AT]
+    means, spreads = quick.utility(hopeful)
+    order = (-(means + HOPE * spreads)).argsort()[:RIVALS]
+    return list(dict.fromkeys([*pool[:RIVALS], *(hopeful[int(i)] for i in order)]))
 
 
 def _penalty(question: Question, mixes: Sequence[Mix]) -> Floats:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from espalier.errors import SpecError, choices
 from espalier.recommend._asked import Asked
 from espalier.recommend._candidates import REACH, Limits
-from espalier.recommend._cells import Cells, lend
+from espalier.recommend._cells import MOST, Cells, lend
 from espalier.recommend._price import prices
 from espalier.recommend._transfer import transfer
 from espalier.recommendation import Transfer
@@ -33,7 +33,17 @@ class Ground:
 
 
 def ground(asked: Asked) -> Ground:
-    """Return the cells to rest on: the model's own, helped by a smaller model's where few."""
+    """Return the cells to rest on; of very many, those nearest to the budget."""
+    found = _ground(asked)
+    if found.cells is None or len(found.cells.reach) <= MOST:
+        return found
+    rows = asked.budget.get("rows") or float(max(sum(m.rows) for m in found.cells.reach))
+    said = f"of {len(found.cells.reach):,} cells, the {MOST} nearest to {figure(rows)} rows count"
+    return replace(found, cells=found.cells.nearest(rows), warnings=(*found.warnings, said))
+
+
+def _ground(asked: Asked) -> Ground:
+    """Return the model's own cells, helped by a smaller model's where few."""
     model, own = asked.model, asked.gather(asked.model)
     told = tuple(_transfers(asked, own))
     needed = asked.weights.keys() | asked.floors.keys()

@@ -29,10 +29,14 @@ from scipy.special import ndtr, ndtri
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CHAINS, KEPT = 8, 3
-"""Chains of draws of the hyper-parameters, and draws of each that predictions average over."""
+KEPT = 3
+"""Draws of each chain of hyper-parameters that predictions average over."""
 BURN, THIN = 12, 8
 """Steps of a chain before the first draw, and between two."""
+ENOUGH = 36
+"""So many cells are enough to find where the chains begin."""
+DEAR = 48**2 * 4.0
+"""Squared cells times parts of the covariance, from which on there are fewer than 8 chains."""
 NUDGE = 1e-4
 """Step of finite differences."""
 JITTER = 1e-6
@@ -81,7 +85,7 @@ class Points:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, part: slice) -> Points:
+    def __getitem__(self, part: slice | Ints) -> Points:
         return Points(
             rows=self.rows[part], label=self.label[part], k=self.k[part], apart=self.apart[part]
         )
@@ -109,6 +113,21 @@ class Measured:
     seed_floor: float = 0.0
     """What `seed_square` would be without an effect of the seed."""
     seed_df: float = 0.0
+
+    def thinned(self, most: int) -> Measured:
+        """Return at most so many of the conditions, evenly picked."""
+        count = len(self.points)
+        if count <= most:
+            return self
+        kept = np.unique(np.linspace(0, count - 1, most).astype(np.int64))
+        return replace(
+            self,
+            points=self.points[kept],
+            scores=self.scores[kept],
+            items=self.items[kept],
+            seeds=self.seeds[kept],
+            overlap=self.overlap[np.ix_(kept, kept)],
+        )
 
     def beside(self, other: Measured) -> Measured:
         """Return this and another model's measurements of the ability as one; noise is ours."""
@@ -218,7 +237,12 @@ class _Apart:
 def _matern(distance: Floats) -> Floats:
     """Return the Matern covariance of smoothness 5/2."""
     scaled = np.sqrt(5.0) * distance
-    return np.asarray((1 + scaled + scaled**2 / 3) * np.exp(-scaled))
+    polynomial = scaled / 3
+    polynomial += 1
+    polynomial *= scaled
+    polynomial += 1
+    polynomial *= np.exp(-scaled)
+    return np.asarray(polynomial)
 
 
 def _parts(thetas: Floats) -> tuple[Floats, Floats, Floats]:
@@ -303,12 +327,15 @@ class Surface:
         weights = np.swapaxes(inverse, 1, 2) @ (inverse @ y)[..., None]
         return inverse, weights[..., 0]
 
-    def means(self, points: Points, *, samples: int | None = None) -> Floats:
-        """Return (samples, points) expected scores; `samples` takes so many, spread over all."""
-        chosen = slice(None) if samples is None else slice(None, None, len(self.thetas) // samples)
+    def quick(self, samples: int) -> Surface:
+        """Return the same surface with only so many samples, spread over all: for a first look."""
+        return replace(self, thetas=self.thetas[:: max(1, len(self.thetas) // samples)])
+
+    def means(self, points: Points) -> Floats:
+        """Return (samples, points) expected scores."""
+        weights = self._solved[1][..., None]
         found = [
-            (_covariance(self.thetas[chosen], apart) @ self._solved[1][chosen][..., None])[..., 0]
-            for apart in self._apart(points)
+            (_covariance(self.thetas, apart) @ weights)[..., 0] for apart in self._apart(points)
         ]
         return np.asarray(self.level + self.unit * np.concatenate(found, axis=1))
 
@@ -397,21 +424,26 @@ def fit(measured: Measured, space: Space, *, seed: int = 0) -> Surface:
     scores = measured.scores
     level = float(scores.mean())
     unit = max(float(scores.std()), float(np.sqrt(measured.items.mean())), 1e-6)
-    y = (scores - level) / unit
-    apart = _Apart(space, measured.points, measured.points)
     centre = np.concatenate([CENTRES, space.worth[0]])
     spread = np.concatenate([SPREADS, space.worth[1]])
 
-    def likelihood(whites: Floats) -> Floats:
-        thetas = centre + spread * np.clip(whites, -6, 6)
-        total = _covariance(thetas, apart) + _noise(thetas, measured, unit)
-        factor = np.linalg.cholesky(total)
-        half = np.linalg.solve(factor, y[:, None])[..., 0]
-        logs = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-        return np.asarray(_between(thetas, measured, unit) - 0.5 * (half**2).sum(axis=1) - logs)
+    def likelihood(some: Measured) -> Likelihood:
+        y = (some.scores - level) / unit
+        apart = _Apart(space, some.points, some.points)
 
-    start = _summit(likelihood, len(centre))
-    whites = _slice(likelihood, start, np.random.default_rng(seed))
+        def value(whites: Floats) -> Floats:
+            thetas = centre + spread * np.clip(whites, -6, 6)
+            total = _covariance(thetas, apart) + _noise(thetas, some, unit)
+            factor = np.linalg.cholesky(total)
+            half = np.linalg.solve(factor, y[:, None])[..., 0]
+            logs = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+            return np.asarray(_between(thetas, some, unit) - 0.5 * (half**2).sum(axis=1) - logs)
+
+        return value
+
+    start = _summit(likelihood(measured.thinned(ENOUGH)), len(centre))
+    chains = _chains(len(scores), int(space.others.sum()))
+    whites = _slice(likelihood(measured), start, chains, np.random.default_rng(seed))
     return Surface(
         space=space,
         measured=measured,
@@ -445,16 +477,23 @@ def _summit(likelihood: Likelihood, count: int) -> Floats:
     return np.asarray(found.x)
 
 
-def _slice(likelihood: Likelihood, start: Floats, random: np.random.Generator) -> Floats:
+def _chains(cells: int, others: int) -> int:
+    """Return how many chains: where many cells make a step dear, they also leave less open."""
+    return max(2, min(8, int(8 * DEAR / (cells**2 * (2 + others)))))
+
+
+def _slice(
+    likelihood: Likelihood, start: Floats, chains: int, random: np.random.Generator
+) -> Floats:
     """Return draws of white hyper-parameters by elliptical slice sampling, chains side by side.
 
     Each chain takes its own time for a step; one evaluation serves all that are under way.
     """
-    at, now = np.tile(start, (CHAINS, 1)), likelihood(np.tile(start, (CHAINS, 1)))
-    around, bar = np.empty_like(at), np.empty(CHAINS)
-    angle, low, high = np.empty(CHAINS), np.empty(CHAINS), np.empty(CHAINS)
-    steps, fresh = np.zeros(CHAINS, dtype=np.int64), np.arange(CHAINS)
-    kept = np.empty((CHAINS, KEPT, len(start)))
+    at, now = np.tile(start, (chains, 1)), likelihood(np.tile(start, (chains, 1)))
+    around, bar = np.empty_like(at), np.empty(chains)
+    angle, low, high = np.empty(chains), np.empty(chains), np.empty(chains)
+    steps, fresh = np.zeros(chains, dtype=np.int64), np.arange(chains)
+    kept = np.empty((chains, KEPT, len(start)))
     while len(under_way := np.flatnonzero(steps < BURN + KEPT * THIN)):
         around[fresh] = random.standard_normal((len(fresh), len(start)))
         bar[fresh] = now[fresh] + np.log(random.uniform(size=len(fresh)))
@@ -473,4 +512,4 @@ def _slice(likelihood: Likelihood, start: Floats, random: np.random.Generator) -
         low[open_] = np.where(angle[open_] < 0, angle[open_], low[open_])
         high[open_] = np.where(angle[open_] < 0, high[open_], angle[open_])
         angle[open_] = random.uniform(low[open_], high[open_])
-    return kept.reshape(CHAINS * KEPT, -1)
+    return kept.reshape(chains * KEPT, -1)
