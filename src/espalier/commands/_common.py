@@ -166,14 +166,29 @@ def number(count: float) -> str:
 
 def ability_options(f: F) -> F:
     """Say where an ability's data lies and how much of it is asked."""
+    f = click.option(
+        "--option",
+        "given",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Of the abilities that know it: shots=5, by=text, form=raw, include=DIR.",
+    )(f)
     f = click.option("--limit", type=click.IntRange(min=1), help="Only the first items.")(f)
     return click.option("--data", help="Folder of the abilities' data; default: $ESPALIER_DATA.")(f)
 
 
 def asked_abilities(
-    names: str, data: str | None, limit: int | None
+    names: str,
+    data: str | None,
+    limit: int | None,
+    given: Sequence[str] = (),
+    *,
+    strict: bool = True,
 ) -> list[tuple[AbilityUse, dict[str, Any]]]:
-    """Read `gsm8k,tunnel:math` as a study would, and lay the options over those that fit."""
+    """Read `gsm8k,tunnel:math` as a study would, and lay the options over those that fit.
+
+    `given` are options as `shots=5`; one that no ability knows is refused where this is `strict`.
+    """
     from typing import get_type_hints
 
     from pydantic import TypeAdapter, ValidationError
@@ -182,7 +197,8 @@ def asked_abilities(
     from espalier.errors import SpecError
     from espalier.study import AbilityEntry
 
-    found = []
+    more = dict(_option(text) for text in given)
+    found, used = [], set()
     for name in names.split(","):
         try:
             use = TypeAdapter(AbilityEntry).validate_python(name.strip())
@@ -197,8 +213,29 @@ def asked_abilities(
             if limit is not None and word in hints:
                 options[word] = limit
                 break
+        fitting = {word: value for word, value in more.items() if word in hints}
+        options |= fitting
+        used |= set(fitting)
         found.append((use, options))
+    if strict and (strange := [word for word in more if word not in used]):
+        raise SpecError(f"--option {strange[0]}: none of {names} has an option of that name")
     return found
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """Read `shots=5` as a study file would."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    from espalier.errors import SpecError
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise SpecError(f"--option {text}: write it as NAME=VALUE, for example shots=5")
+    try:
+        return name, YAML(typ="safe").load(value)
+    except YAMLError:
+        return name, value
 
 
 def show_scores(rows: list[tuple[str, dict[str, Any]]]) -> None:

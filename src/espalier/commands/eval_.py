@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Also write FastChat's model_answer and model_judgment of what a judge graded.",
 )
+@click.option(
+    "--lm-eval-json",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write results_*.json and samples_*.jsonl as lm-evaluation-harness does.",
+)
 @json_option
 def eval_(
     model: str,
@@ -59,6 +65,8 @@ def eval_(
     site: Mapping[str, Any],
     out: Path | None,
     fastchat: Path | None,
+    lm_eval_json: Path | None,
+    given: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Measure MODEL, a local folder in the Hugging Face layout, a hub id, or tunnel:NAME.
@@ -75,7 +83,7 @@ def eval_(
     label = model.replace(":", "/").rstrip("/").rpartition("/")[2]
     path = str(opened.folder) if opened.local else None
     start = Pretrained(digest=opened.digest, path=path, label=label)
-    exams, left_out = _prepared(ability, data, limit)
+    exams, left_out = _prepared(ability, data, limit, given)
     scores = [(use, exam, s) for use, exam in exams for s in exam.scores(start, backend="hf")]
     steps = {step.key: step for _, _, score in scores for step in score.ancestry()}
     shelf = Store(store)
@@ -88,6 +96,11 @@ def eval_(
         results.write(frame, out)
     if fastchat is not None:
         write_fastchat(fastchat, label, scores, shelf)
+    if lm_eval_json is not None:
+        from espalier.interop import lm_eval
+
+        found, now = lm_eval.measured(scores, shelf), datetime.now()
+        lm_eval.write(lm_eval_json, model, found, at=now, parameters=opened.parameters)
     said = dict(remarks(scores, shelf))
     shown = frame.astype(object).where(frame.notna(), None)
     rows = [{str(k): v for k, v in row.items()} for row in shown.to_dict(orient="records")]
@@ -107,7 +120,7 @@ def eval_(
 
 
 def _prepared(
-    names: str, data: str | None, limit: int | None
+    names: str, data: str | None, limit: int | None, given: tuple[str, ...]
 ) -> tuple[list[tuple[AbilityUse, Exam]], dict[str, str]]:
     """Return the exams that are asked for, and what of `all` has to be left out, with the reason.
 
@@ -118,11 +131,11 @@ def _prepared(
     from espalier.steps.evaluate import prepare
 
     if names != "all":
-        return [(u, prepare(u.use, o)) for u, o in asked_abilities(names, data, limit)], {}
+        return [(u, prepare(u.use, o)) for u, o in asked_abilities(names, data, limit, given)], {}
     exams, left_out = [], {}
     for name in abilities:
         try:
-            [(use, options)] = asked_abilities(name, data, limit)
+            [(use, options)] = asked_abilities(name, data, limit, given, strict=False)
             exams.append((use, prepare(use.use, options)))
         except EspalierError as error:
             left_out[name] = str(error)

@@ -53,6 +53,7 @@ def score(
     table: Path | None,
     data: str | None,
     limit: int | None,
+    given: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Grade replies made elsewhere.
@@ -67,7 +68,7 @@ def score(
     if not replies.is_file():
         raise MissingError(f"{replies}: no such file; give JSON lines with `item` and `reply`")
     check_output(out, inputs=[replies, table])
-    asked = asked_abilities(ability, data, limit)
+    asked = asked_abilities(ability, data, limit, given)
     if len(asked) > 1:
         raise SpecError(f"--ability {ability}: replies are graded for one ability at a time")
     use, options = asked[0]
