@@ -28,11 +28,11 @@ LAYERS = (
     {"catalog", "run", "work"},
     {"study", "steps"},
     {"designs", "strategies", "abilities", "scorers", "formats", "backends", "executors"},
-    {"source", "scoring", "model", "judging"},
+    {"source", "scoring", "model", "judging", "sandboxes"},
     {"tunnel"},
     {"base", "chat", "harness", "records"},
     {"format", "backend"},
-    {"ability", "strategy", "design", "executor"},
+    {"ability", "strategy", "design", "executor", "sandbox"},
     {"mixture", "recipe", "store"},
     {"step", "shelf", "spec", "files"},
     {"errors"},
@@ -44,7 +44,7 @@ DEPTH = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 
 SHELVES = (
     *("abilities", "analysis", "backends", "commands", "designs", "executors", "formats"),
-    *("scorers", "strategies", "tunnel/tasks"),
+    *("sandboxes", "scorers", "strategies", "tunnel/tasks"),
 )
 HEAVY = {"torch", "transformers", "safetensors", "peft", "vllm", "trl"}
 

@@ -105,6 +105,8 @@ class Scorer:
     """What counts alike in the mean: every item, or every cluster (a subject, say)."""
     grade_all: Callable[[Sequence[tuple[Item, Reply]]], Iterable[Grade]] | None = None
     """Grades many at once, in their order; for graders that a start costs (a sandbox, a judge)."""
+    check: Callable[[], None] | None = None
+    """Raises `MissingError` where this machine lacks what grading needs; asked before a start."""
     remark: Callable[[Sequence[Mapping[str, Any]]], str | None] | None = None
     """What is to be said of all graded rows together, in one line: how far a judge agrees, say."""
 

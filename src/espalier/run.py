@@ -79,7 +79,11 @@ def run(
     """Make every step.  A failed step is an entry in the outcome, not an exception.
 
     `weight` is the expected cost of a step; it only decides what is begun first.
+    Raises `MissingError` before anything is begun where this machine lacks what a step needs.
     """
+    for step in steps.values():
+        if type(step).check is not Step.check and not store.has(step):
+            step.check()
     loop = _Loop(steps, store, executor, watch or Silent(), _urgency(steps, weight))
     while loop.active:
         loop.settle()

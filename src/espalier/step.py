@@ -73,6 +73,9 @@ class Step(ABC):
         it begins anew.
         """
 
+    def check(self) -> None:  # noqa: B027
+        """Raise `MissingError` where this machine lacks what `run` needs; asked before a start."""
+
     @property
     def kind(self) -> str:
         """Return the step's type in one lower-case word, which is also its shelf in the store."""

@@ -194,6 +194,10 @@ class Score(Step):
     """Options of the scorer that change no grade."""
     ability: str = beside(default="")
 
+    def check(self) -> None:
+        """Raise `MissingError` where this machine lacks what its scorer needs, a sandbox, say."""
+        _check(self.scorer, _Options({**self.options, **(self.means or {})}))
+
     def run(self, out: Path, at: Locate, site: Site) -> None:
         """Grade every kept reply."""
         import pyarrow as pa
@@ -234,6 +238,14 @@ def _rebuilt(use: str, options: _Options, kind: Ask, digest: str) -> Ability:
     if asked(ability, kind) != digest:
         raise DataError(_changed(use))
     return ability
+
+
+@lru_cache(maxsize=256)
+def _check(scorer: str, options: _Options) -> None:
+    """Ask a scorer once in a process whether it can work here."""
+    check = make_scorer(Use(scorer=scorer, options=options)).check
+    if check is not None:
+        check()
 
 
 def _changed(use: str) -> str:

@@ -1,0 +1,1 @@
+"""The shelf of sandboxes: where code that a model wrote may run."""
