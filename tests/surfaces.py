@@ -78,7 +78,7 @@ def draw(random: np.random.Generator, family: str | None = None) -> Surface:
     forms = {a: str(random.choice(FORMS, p=[0.1, 0.3, 0.3, 0.3])) for a in ABILITIES}
     base = {a: float(random.uniform(0.05, 0.3)) for a in ABILITIES}
     grow = {a: _growth(forms[a], base[a], random) for a in ABILITIES}
-    plain = PLAINS[family](grow, base, random)
+    plain = _remembering(PLAINS[family](grow, base, random))
     return Surface(
         family=family,
         plain=plain,
@@ -88,6 +88,19 @@ def draw(random: np.random.Generator, family: str | None = None) -> Surface:
         q=float(random.uniform(0.1, 0.5)),
         forms=forms,
     )
+
+
+def _remembering(plain: Plain) -> Plain:
+    """Return the same truth, which works out each mixture once: a search asks for it often."""
+    known: dict[tuple[str, tuple[tuple[str, float], ...]], float] = {}
+
+    def again(amounts: Mapping[str, float], ability: str) -> float:
+        key = ability, tuple(amounts.items())
+        if key not in known:
+            known[key] = plain(amounts, ability)
+        return known[key]
+
+    return again
 
 
 def _growth(form: str, base: float, random: np.random.Generator) -> Growth:

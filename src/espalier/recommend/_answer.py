@@ -155,13 +155,16 @@ class Teller:
 
     def _stages(self, mix: Mix) -> tuple[Mapping[str, int], ...]:
         """Return what each stage trains on; empty where the order is not known."""
-        return stages_of(self.cells.amounts(mix), mix.strategy, mix.k, self.asked.setting.orders)
+        amounts = self.cells.amounts(mix)
+        if mix.strategy in self.cells.in_one_stage:
+            return (amounts,)
+        return stages_of(amounts, mix.strategy, mix.k, self.asked.setting.orders)
 
     def _unspent(self, choice: Mix) -> str:
         share = max(self.limits.cost(choice, p) / p.budget for p in self.limits.prices)
         if share > 0.95:
             return ""
-        return f"leaves {1 - share:.0%} of the budget: more is not expected to help"
+        return f"leaves {1 - share:.0%} of the budget: more within reach is not expected to help"
 
     def remarks(self, choice: Mix) -> list[str]:
         """Return what a reader should know before trusting the choice."""

@@ -11,6 +11,7 @@ import numpy as np
 from espalier.analysis._evidence import Block, Condition, Evidence, Panel
 from espalier.finding import SEEDS
 from espalier.recommend._surface import Measured, Points, Space
+from espalier.strategy import strategies as shelf
 
 REFERENCE = "multitask"
 LEAST_K = 2.0**-12
@@ -143,6 +144,17 @@ class Cells:
         for mix in self.reach:
             found[mix.strategy].add(mix.support)
         return found
+
+    @property
+    def in_one_stage(self) -> frozenset[str]:
+        """Return the strategies of the table's own that train everything at once."""
+        staged = {
+            mix.strategy
+            for found in self.measured.values()
+            for mix, c in found.items()
+            if c.stages > 1
+        }
+        return frozenset(self.strategies) - staged - set(shelf)
 
     @property
     def ks(self) -> dict[str, list[float]]:
