@@ -74,6 +74,14 @@ LARGEST = 1e15
 """No score, count or size is larger: what is, is a slip or another unit."""
 
 
+AGAIN = "they count as one run, by their mean; replicates are told apart by `seed`"
+RUN = (
+    *("model", "strategy", "k", "stage", "stages", "mixture", "epoch", "protocol"),
+    *("seed", "data_seed", "ability", "suite", "metric", "split"),
+)
+"""What tells one measurement of a run from another."""
+
+
 class Origin(Spec):
     """What a source teaches and who wrote it."""
 
@@ -222,6 +230,9 @@ def tidy(
     if unscored.any():
         rows = table.loc[unscored, "row"].tolist()
         left_out.append({"what": "rows without a score", "why": "unscored", "rows": rows})
+    again = table.loc[_again(table), "row"].tolist()
+    if again:
+        left_out.append({"what": "rows of one run, there again", "why": AGAIN, "rows": again})
     return Table(
         frame=table,
         mixtures=mixtures,
@@ -229,6 +240,17 @@ def tidy(
         items=_items(items, items_where) if items is not None else None,
         left_out=tuple(left_out),
     )
+
+
+def _again(table: pd.DataFrame) -> pd.Series:
+    """Say of each row whether an earlier one is of the same run, and another measurement."""
+    untuned = table["stage"] == 0
+    runs = table[[*RUN]].assign(
+        strategy=table["strategy"].mask(untuned, ""),
+        mixture=table["mixture"].mask(untuned, -1),
+    )
+    once = ~table.assign(**runs).duplicated([*RUN, "key"])
+    return once & runs[once].duplicated().reindex(table.index, fill_value=False)
 
 
 # --- files ----------------------------------------------------------------------------------

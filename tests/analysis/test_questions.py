@@ -483,3 +483,49 @@ def test_every_reason_is_one_of_those_that_are_kept_together():
     given = [f.why for frame in tables for f in analyze(tidy(frame)).findings if f.why]
     assert len(set(given)) > 5
     assert [why for why in given if not known.fullmatch(why)] == []
+
+
+def thin(name):
+    """Return a table that can be read, and bears little."""
+    cells = list(grid())
+    full = table(cells, crossing, np.random.default_rng(0), seeds=2)
+    one = table(cells, crossing, np.random.default_rng(0), seeds=1)
+    return {
+        "one model": one[one["model"] == "small"],
+        "no seeds, rows of replicates": full.drop(columns=["seed", "data_seed"]),
+        "two rows": one.head(2),
+        "one ability": one[one["ability"] == "math"],
+        "NaN in half of the scores": one.assign(score=one["score"].mask(one.index % 2 == 0)),
+        "NaN stderr, no n": one.drop(columns="n").assign(stderr=np.nan),
+        "no parameters": one.drop(columns="parameters"),
+        "huge amounts": one.assign(amounts=one["amounts"].str.replace("4096", "4000000000000")),
+        "huge scores": one.assign(score=one["score"] * 1e14, metric="points", n=None),
+        "every score the same": one.assign(score=0.5),
+        "every row twice": pd.concat([one, one], ignore_index=True),
+        "only the untuned base": one[one["stage"] == 0],
+        "only strategies": one[one["strategy"] != "multitask"],
+    }[name]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("one model", "no seeds, rows of replicates", "two rows", "one ability"),
+        *("NaN in half of the scores", "NaN stderr, no n", "no parameters", "huge amounts"),
+        *("huge scores", "every score the same", "every row twice", "only the untuned base"),
+        "only strategies",
+    ],
+)
+def test_a_table_without_replicates_is_undecided_and_says_why(name):
+    findings = analyze(tidy(thin(name)))
+    assert {f.verdict for f in findings.findings} <= {"undecided"}
+    assert all(f.why for f in findings.findings if f.interval is None)
+    assert len(findings.claims) == 14
+    assert json.loads(findings.to_json())["version"] == 1
+
+
+def test_rows_of_one_run_that_are_there_twice_are_named():
+    said = analyze(tidy(thin("no seeds, rows of replicates"))).left_out
+    assert any("seed" in entry["why"] for entry in said)
+    assert not analyze(tidy(thin("one model"))).left_out
