@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from math import comb
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -123,6 +126,29 @@ def test_a_verdict_is_true_or_false_or_none(reply: str, wanted: bool | None) -> 
 )
 def test_the_words_for_a_blank(reply: str, wanted: str | None) -> None:
     assert blank(reply) == wanted
+
+
+def page(wanted: str) -> list[tuple[str, str]]:
+    """Return (reply, answer) of the documentation's table of examples."""
+    text = (Path(__file__).parents[2] / "docs/parsing.md").read_text(encoding="utf-8")
+    [table] = re.findall(rf"\| reply, {wanted} wanted \|.*\n\|---.*\n((?:\|.*\n)+)", text)
+    return re.findall(r"^\| `(.+?)` \| (\S+) \|", table, re.MULTILINE)
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "one letter": lambda r: "".join(letters(r, options=OPTIONS) or ("none",)),
+    "several letters": lambda r: "".join(letters(r, options=OPTIONS, several=True) or ("none",)),
+    "true or false": lambda r: str(verdict(r)).lower(),
+    "words for a blank": lambda r: blank(r) or "none",
+}
+
+
+@pytest.mark.parametrize("wanted", READERS)
+def test_the_examples_on_the_page_are_read_as_it_says(wanted: str) -> None:
+    examples = page(wanted)
+    assert len(examples) >= 3
+    found = {reply: READERS[wanted](reply) for reply, _ in examples}
+    assert found == dict(examples)
 
 
 SAYINGS = (

@@ -123,8 +123,7 @@ class _Rules:
     def called_right(self, text: str) -> str | None:
         """Rule 3."""
         groups = re.findall(rf"{self._exact(self.group)}{_RIGHT}", text, re.IGNORECASE)
-        found = self._letters(groups)
-        return found if found and (self.several or len(set(found)) == 1) else None
+        return self._letters(groups)
 
     def opening(self, text: str) -> str | None:
         """Rule 4."""
