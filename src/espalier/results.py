@@ -243,14 +243,15 @@ def tidy(
 
 
 def _again(table: pd.DataFrame) -> pd.Series:
-    """Say of each row whether an earlier one is of the same run, and another measurement."""
+    """Say of each scored row whether an earlier one is of the same run, and was asked apart."""
     untuned = table["stage"] == 0
-    runs = table[[*RUN]].assign(
+    runs = table[[*RUN, "key"]].assign(
         strategy=table["strategy"].mask(untuned, ""),
         mixture=table["mixture"].mask(untuned, -1),
     )
-    once = ~table.assign(**runs).duplicated([*RUN, "key"])
-    return once & runs[once].duplicated().reindex(table.index, fill_value=False)
+    runs = runs[table["score"].notna()]
+    runs = runs[~runs.duplicated()]
+    return runs.duplicated([*RUN]).reindex(table.index, fill_value=False)
 
 
 # --- files ----------------------------------------------------------------------------------
