@@ -195,6 +195,18 @@ def test_dialogues_share_a_cluster_and_have_as_many_options_as_they_have(data: P
     assert exam("dream", data, form="raw").items[0].candidates == (" A", " B", " C")
 
 
+def test_dialogues_are_read_in_their_authors_own_files(data: Path, tmp_path: Path) -> None:
+    row = json.loads((data / "c3/c3-d-test.jsonl").read_text("utf-8"))
+    own = tmp_path / "own"
+    (own / "data").mkdir(parents=True)
+    file = own / "data/c3-d-test.json"
+    file.write_text(json.dumps([[row["dialogue"], row["questions"], row["id"]]]), "utf-8")
+    assert exam("c3", own).items == exam("c3", data).items
+    file.write_text(json.dumps([[row["dialogue"], row["questions"]]]), "utf-8")
+    with pytest.raises(DataError, match=r"row 1: not \[dialogue, questions, id\]"):
+        exam("c3", own)
+
+
 def test_safety_and_logic(data: Path) -> None:
     safe = exam("safetybench", data, task="offensiveness")
     assert told(safe) == "问题：问\n选项：\n(A) 是。\n(B) 否。\n答案："
