@@ -8,6 +8,7 @@ import pytest
 import published
 import simulate
 from espalier.analysis import analyze
+from espalier.analysis._reasons import TEMPLATES
 from espalier.recommend import recommend
 from espalier.report.reasons_zh import REASONS, reason
 from espalier.results import Origin, tidy
@@ -73,6 +74,13 @@ def advised(told):
     yield from (run["why"] for run in told["next_runs"])
     yield from (one["why"] for one in told["transfer"])
     yield from (c["note"] for c in (told["choice"], *told["baselines"]) if c)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_template_of_analysis_is_known(template):
+    said = reason(template.format(which="ratio", count=7, needed=8))
+    assert not ENGLISH.search(said)
+    assert "{" not in said
 
 
 def test_no_reason_that_analysis_gives_stays_in_english():
