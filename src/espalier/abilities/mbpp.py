@@ -8,6 +8,7 @@ since they alone name the function; with `shots`, up to three of the published e
 from __future__ import annotations
 
 import ast
+import warnings
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -112,7 +113,7 @@ def _item(
         target=target,
         chance=0.0,
         temperature=temperature,
-        facts={"tests": judged, "names": _names(code, judged), "setup": ""},
+        facts={"tests": judged, **_needed(code, judged)},
     )
 
 
@@ -129,22 +130,23 @@ def _plain(code: str) -> str:
     return code.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _names(reference: str, tests: str) -> list[str]:
-    """Return what the tests want of a program: names that the reference defines and they use."""
+def _needed(reference: str, tests: str) -> dict[str, Any]:
+    """Return what the tests use that the reference brings: its names, and modules it imports."""
     try:
-        defined, used = ast.parse(reference), ast.parse(tests)
+        with warnings.catch_warnings(action="ignore"):  # old code has odd escapes in its strings
+            defined, used = ast.parse(reference), ast.parse(tests)
     except SyntaxError as error:
         raise ValueError(str(error)) from None
-    made = {
-        name
-        for node in defined.body
-        for name in (
-            [node.name]
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-            else [t.id for t in node.targets if isinstance(t, ast.Name)]
-            if isinstance(node, ast.Assign)
-            else []
-        )
-    }
     wanted = {node.id for node in ast.walk(used) if isinstance(node, ast.Name)}
-    return sorted(made & wanted)
+    names: set[str] = set()
+    imports = []
+    for node in defined.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.Import | ast.ImportFrom) and wanted & {
+            alias.asname or alias.name for alias in node.names
+        }:
+            imports.append(ast.unparse(node))
+    return {"names": sorted(names & wanted), "setup": "\n".join(imports)}

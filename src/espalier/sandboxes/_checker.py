@@ -88,12 +88,18 @@ def _ask(what: str, *given: Any) -> Any:
     send({"do": what, "given": [pack(one, _theirs) for one in given]}, OUTPUT)
     heard = _heard()
     if "raised" in heard:
-        kind = getattr(builtins, str(heard["raised"]), None)
-        usual = isinstance(kind, type) and issubclass(kind, Exception)
-        raise (kind if usual and kind is not None else RuntimeError)(str(heard["told"]))
+        raise _error(str(heard["raised"]), str(heard["told"]))
     for mine, form in zip(given, heard.get("changed", ()), strict=False):
         _update(mine, unpack(form, Distant))
     return unpack(heard["made"], Distant)
+
+
+def _error(kind: str, told: str) -> Exception:
+    """Return the error that the program raised, for tests that want it: of Python's own kinds."""
+    found = getattr(builtins, kind, None)
+    if isinstance(found, type) and issubclass(found, Exception):
+        return found(told)
+    return RuntimeError(f"{kind}: {told}")
 
 
 def _heard() -> Any:

@@ -4,6 +4,7 @@ Plain data crosses by value, as the exact built-in type it is or derives from, s
 of the other side is ever asked.  Everything else stays where it is, and a handle crosses.
 """
 
+import builtins
 import json
 import sys
 from collections.abc import Callable
@@ -27,6 +28,8 @@ def pack(value: Any, keep: Callable[[Any], Any]) -> Any:
         return {"s": str.__str__(value)}
     if isinstance(value, bytes):
         return {"b": bytes.hex(value)}
+    if isinstance(value, type) and getattr(builtins, type.__repr__(value)[8:-2], None) is value:
+        return {"T": type.__repr__(value)[8:-2]}
     if isinstance(value, dict):
         return {"d": [[pack(k, keep), pack(v, keep)] for k, v in dict.items(value)]}
     if isinstance(value, list):
@@ -58,6 +61,8 @@ def unpack(form: Any, handle: Callable[[Any], Any]) -> Any:
         return complex(*part)
     if name == "b":
         return bytes.fromhex(part)
+    if name == "T":
+        return getattr(builtins, part) if isinstance(getattr(builtins, part), type) else None
     return str(part) if name == "s" else handle(part)
 
 
