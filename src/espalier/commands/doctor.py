@@ -27,6 +27,8 @@ PARTS = {
 }
 OPTIONAL = {
     "ask a judge (extra [judge])": ("openai",),
+    "tasks of lm-evaluation-harness (extra [lm-eval])": ("lm-eval",),
+    "math equivalence (extra [math])": ("math-verify",),
 }
 """What many do without, and is not missed."""
 
@@ -76,10 +78,23 @@ def look(store: Path) -> dict[str, Any]:
         "disk": f"{size(disk_usage(there).free)} free under {store}",
         "store": f"{store} ({'writable' if os.access(there, os.W_OK) else 'NOT writable'})",
         "matmul": f"{matmul_peak() / 1e9:.0f} GFLOP/s (fp32, NumPy, all its threads)",
+        "sandbox": _sandbox(),
     }
     for what, parts in (PARTS | OPTIONAL).items():
         facts[what] = {part: _version(part) for part in parts}
     return facts
+
+
+def _sandbox() -> str:
+    """Say whether code that a model wrote can be graded here."""
+    from espalier.errors import MissingError
+    from espalier.sandbox import sandboxes
+
+    try:
+        sandboxes["bubblewrap"].check()
+    except MissingError as error:
+        return str(error)
+    return "bubblewrap works: code that a model wrote can be graded"
 
 
 def _version(package: str) -> str | None:
