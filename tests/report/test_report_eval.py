@@ -34,7 +34,7 @@ def sections(html):
 
 def test_an_evaluation_is_scores_beside_chance_and_replies_beside_references(tmp_path):
     html = page(tmp_path)
-    assert sections(html) == ["scores", "replies", "costs", "missing", "left-out", "provenance"]
+    assert sections(html) == ["scores", "replies", "missing", "left-out", "provenance"]
     assert "<h1>What does tiny score?</h1>" in html
     answer = re.sub(r"<[^>]*>", "", html.split('<div class="answer">')[1].split("</div>")[0])
     assert "tiny is above chance on exam · accuracy 61.0" in answer

@@ -259,7 +259,9 @@ def _sections(
     """Return the sections that have something to say; what is missing is said in one place."""
     if view.untuned:
         first = _scores(view, figures, words)
-        return first, *_closing(findings, facts, (words("scores.absent"),), words)
+        rest = _closing(findings, facts, (words("scores.absent"),), words)
+        known = facts.cost or facts.not_run
+        return first, *(section for section in rest if known or section.name != "costs")
     told = _recommended(view, figures, facts, words, recommendation)
     own = _answers(view, findings, figures, words)
     shown = [*(told or ()), *own[0]]
