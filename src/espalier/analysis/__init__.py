@@ -41,6 +41,15 @@ def analyze(table: Table, items: pd.DataFrame | None = None, *, level: float = 0
     return Findings(findings=findings, claims=tuple(judge(findings)), left_out=table.left_out)
 
 
+def withhold(findings: Findings, doubt: Callable[[Finding], str]) -> Findings:
+    """Return the findings without the verdicts that `doubt` gives a reason against; claims anew."""
+    kept = tuple(
+        replace(f, verdict="undecided", why=reason) if (reason := doubt(f)) else f
+        for f in findings.findings
+    )
+    return replace(findings, findings=kept, claims=tuple(judge(kept)))
+
+
 def analyze_each(table: Table, kinds: Collection[str]) -> Mapping[str, tuple[Finding, ...]]:
     """Return what each protocol of a table bears, as if it were a table of its own.
 

@@ -210,6 +210,7 @@ class Condition:
         return label(self.strategy, self.k)
 
 
+@lru_cache(maxsize=4096)
 def label(strategy: str, k: float | None) -> str:
     """Return `dmt k=1/16`, the way the papers write a share."""
     if k is None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -124,13 +125,21 @@ def _maps(
 ) -> Floats:
     """Return the least-squares weights of every cell in A and in R."""
     level = {_own(panel, c): i for i, c in enumerate(singles)}
-    count, levels = len(singles) + len(mixed), len(singles)
+    places = tuple(level[_own(panel, c)] for c in (*singles, *mixed))
+    return _weights(places, tuple(columns[0].tolist()), tuple(columns[1].tolist()))
+
+
+@lru_cache(maxsize=256)
+def _weights(
+    places: tuple[int, ...], amount: tuple[float, ...], ratio: tuple[float, ...]
+) -> Floats:
+    """Return the same from each cell's single level, and of the mixed ones amount and ratio."""
+    count, levels = len(places), len(places) - len(amount)
     design = np.zeros((count, levels + 3))
-    for row, c in enumerate((*singles, *mixed)):
-        design[row, level[_own(panel, c)]] = 1
+    design[np.arange(count), places] = 1
     design[levels:, levels] = 1
-    for i, column in enumerate(columns):
-        design[levels:, levels + 1 + i] = column - column.mean()
+    for i, column in enumerate((amount, ratio)):
+        design[levels:, levels + 1 + i] = np.array(column) - np.mean(column)
     return np.asarray(np.linalg.pinv(design)[-2:], dtype=np.float64)
 
 
@@ -161,13 +170,18 @@ def _shares(
     shares = _split((together - alone[place])[None], columns)[0]
     spread_alone, _ = block.spreads(singles)
     spread_mixed, _ = block.spreads(mixed)
-    random = np.random.default_rng(0)
-    noisy = together + random.standard_normal((DRAWS, len(mixed))) * np.sqrt(spread_mixed)
-    below = alone + random.standard_normal((DRAWS, len(singles))) * np.sqrt(spread_alone)
+    noisy = together + _draws(len(mixed), 0) * np.sqrt(spread_mixed)
+    below = alone + _draws(len(singles), 1) * np.sqrt(spread_alone)
     copies = _split(noisy - below[:, place], columns)
     low, high = np.quantile(copies, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     low, high = np.minimum(low, shares), np.maximum(high, shares)
     return shares, ((float(low[0]), float(high[0])), (float(low[1]), float(high[1])))
+
+
+@lru_cache(maxsize=64)
+def _draws(count: int, stream: int) -> Floats:
+    """Return normal noise, (copies, cells), the same in every process."""
+    return np.random.default_rng(stream).standard_normal((DRAWS, count))
 
 
 def _split(effects: Floats, columns: tuple[Floats, Floats]) -> Floats:

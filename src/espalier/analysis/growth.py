@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -203,10 +204,15 @@ def _line(curve: Curve, series: Series, variances: Floats, level: float) -> list
 
 
 def _copies(curve: Curve, amounts: tuple[int, ...], variances: Floats) -> Floats:
-    """Return noisy copies of the curve at the measured amounts, the same in every process."""
+    """Return noisy copies of the curve at the measured amounts."""
     fitted = curve(np.array(amounts, dtype=np.float64))
-    noise = np.random.default_rng(0).standard_normal((DRAWS, len(amounts)))
-    return fitted + noise * np.sqrt(variances)
+    return np.asarray(fitted + _draws(len(amounts)) * np.sqrt(variances))
+
+
+@lru_cache(maxsize=64)
+def _draws(count: int) -> Floats:
+    """Return normal noise, (copies, amounts), the same in every process."""
+    return np.random.default_rng(0).standard_normal((DRAWS, count))
 
 
 def _out_of_sample(

@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -71,9 +72,10 @@ def strategy(evidence: Evidence) -> Iterator[Draft]:
             ranks = _ranks(panel, block, field)
             best = _best_ks(panel, block, field, evidence.level)
             places = _places(panel, block, field, evidence) if panel.ability == OVERALL else {}
+            pairs = _all_pairs(block, field, evidence.level)
             for name in field.by_name:
                 if name != field.against:
-                    yield _compare(panel, block, field, name, ranks, best, places, evidence)
+                    yield _compare(panel, block, field, name, ranks, best, places, pairs, evidence)
 
 
 def _field(block: Block) -> Field | None:
@@ -102,6 +104,7 @@ def _compare(
     ranks: Mapping[Name, tuple[int, float]],
     best: Mapping[str, tuple[float, Interval]],
     places: Mapping[Name, Place],
+    pairs: Mapping[Name, list[dict[str, Any]]],
     evidence: Evidence,
 ) -> Draft:
     mine, theirs = field.by_name[name], field.by_name[field.against]
@@ -117,8 +120,8 @@ def _compare(
         "label": label(*name),
         "against": label(*field.against),
         "mixtures": len(shared),
-        "score": float(np.mean([block.mean(mine[m]) for m in shared])),
-        "against_score": float(np.mean([block.mean(theirs[m]) for m in shared])),
+        "score": sum(block.mean(mine[m]) for m in shared) / len(shared),
+        "against_score": sum(block.mean(theirs[m]) for m in shared) / len(shared),
         "rank": rank,
         "rank_probability": probability,
         "of_strategies": len(field.by_name),
@@ -128,7 +131,7 @@ def _compare(
             {"amounts": dict(m), "difference": e.value, "interval": e.interval(evidence.level)}
             for m, e in each
         ],
-        "pairs": _pairs(block, field, name, evidence.level),
+        "pairs": pairs[name],
     }
     if panel.ability == OVERALL:
         facts |= {"place": places.get(name), "against_place": places.get(field.against)}
@@ -150,20 +153,26 @@ def _paired(
     return block.contrast(weights + [(theirs[m], -1 / len(shared)) for m in shared])
 
 
-def _pairs(block: Block, field: Field, name: Name, level: float) -> list[dict[str, Any]]:
-    """Return a strategy's differences from those that it is not measured against."""
-    mine = field.by_name[name]
+def _all_pairs(block: Block, field: Field, level: float) -> dict[Name, list[dict[str, Any]]]:
+    """Return each strategy's differences from those that it is not measured against."""
+    told: dict[Name, list[dict[str, Any]]] = {name: [] for name in field.by_name}
     if len(field.by_name) > MANY:
-        return []
-    effects = {
-        other: _paired(block, mine, theirs)
-        for other, theirs in field.by_name.items()
-        if other not in (name, field.against) and mine.keys() & theirs.keys()
-    }
-    return [
-        {"against": label(*n), "difference": e.value, "interval": e.interval(level), "p": e.p}
-        for n, e in effects.items()
-    ]
+        return told
+    for one, other in combinations((n for n in field.by_name if n != field.against), 2):
+        mine, theirs = field.by_name[one], field.by_name[other]
+        if not mine.keys() & theirs.keys():
+            continue
+        effect = _paired(block, mine, theirs)
+        interval, p = effect.interval(level), effect.p
+        back = (-interval[1], -interval[0]) if interval else None
+        for name, against, value, ends in (
+            (one, other, effect.value, interval),
+            (other, one, -effect.value, back),
+        ):
+            told[name].append(
+                {"against": label(*against), "difference": value, "interval": ends, "p": p}
+            )
+    return told
 
 
 def _places(panel: Panel, block: Block, field: Field, evidence: Evidence) -> dict[Name, Place]:
@@ -217,15 +226,13 @@ def _means(
     """Return, better upwards, each strategy's mean over the common mixtures and its variance."""
     if not field.common:
         return None
-    means, variances = [], []
-    for name in names:
-        conditions = [field.by_name[name][m] for m in field.common]
-        spread, known = block.spreads(conditions)
-        if not known:
-            return None
-        means.append(np.mean([block.mean(c) for c in conditions]) * panel.better)
-        variances.append(spread.sum() / len(conditions) ** 2)
-    return np.array(means), np.array(variances)
+    conditions = [field.by_name[name][m] for name in names for m in field.common]
+    spread, known = block.spreads(conditions)
+    if not known:
+        return None
+    each, mixtures = len(names), len(field.common)
+    means = np.array([block.mean(c) for c in conditions]).reshape(each, mixtures).mean(axis=1)
+    return means * panel.better, spread.reshape(each, mixtures).sum(axis=1) / mixtures**2
 
 
 def _ranks(panel: Panel, block: Block, field: Field) -> dict[Name, tuple[int, float]]:
