@@ -30,7 +30,7 @@ ORDER = (
         "report",
         "explain",
     ),
-    *("eval", "score", "train", "base", "doctor"),
+    *("eval", "score", "data", "train", "base", "doctor"),
 )
 """The verbs in the order a newcomer meets them; the rest follow by name."""
 

@@ -97,7 +97,7 @@ def _moved(edit: Edit, by: int) -> Edit:
 # Numbers
 
 
-_NUMBER = re.compile(r"(?<![\w.,/#=-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w/]|[.,]\d)")
+_NUMBER = re.compile(r"(?<![\w.,/#=-])\d+(?:,\d{3})*(?:\.\d+)?(?![\w/)]|[.,]\d)")
 _IN_CHINESE = re.compile(
     r"(?<![A-Za-z\d.,/#=-])\d+(?:,\d{3})*(?:\.\d+)?(?![A-Za-z\d/\ufe0f\u20e3]|[.,]\d)"
 )
@@ -135,7 +135,7 @@ def _numbers(pattern: re.Pattern[str], text: str, random: Random) -> Iterator[Ed
         if not label and found[0] not in ("0", "1"):
             together.setdefault(found[0], []).append(found)
     for written, places in together.items():
-        new = random.choice(_near(written, random))
+        new = random.choice(_far(written, random))
         yield Edit("number", tuple(Change(m.start(), m.end(), new) for m in places))
 
 
@@ -147,7 +147,7 @@ def _near(written: str, random: Random) -> list[str]:
         changed = [f"{whole}.{part[:-1]}{random.choice(last)}"]
         return [*changed, f"{_grouped(int(whole.replace(',', '')) + 1, written)}.{part}"]
     number = int(written.replace(",", ""))
-    if 1000 <= number <= 2100 and len(written) == 4:  # a year, as far as anyone can tell
+    if _is_year(written):
         return [str(number - random.randint(2, 60))]
     step = max(1, number // 10)
     found = {number + step, number + 2 * step, number + random.randint(1, 3)}
@@ -157,6 +157,24 @@ def _near(written: str, random: Random) -> list[str]:
         found.add(int(str(number)[1] + str(number)[0] + str(number)[2:]))
     found -= {number}
     return [_grouped(one, written) for one in sorted(found) if one > 1 or number < 2]
+
+
+def _far(written: str, random: Random) -> list[str]:
+    """Return numbers far enough from one that nobody takes them for a rounding of it."""
+    number = float(written.replace(",", ""))
+    found = [
+        one
+        for one in _near(written, random)
+        if abs(float(one.replace(",", "")) - number) >= 0.3 * abs(number) or _is_year(written)
+    ]
+    if "." not in written:
+        found += [_grouped(one, written) for one in (int(number) * 2, int(number) // 2) if one > 1]
+    return found or _near(written, random)
+
+
+def _is_year(written: str) -> bool:
+    """Say whether a number is a year, as far as anyone can tell."""
+    return len(written) == 4 and written.isdigit() and 1000 <= int(written) <= 2100
 
 
 def _grouped(number: int, like: str) -> str:
@@ -213,7 +231,7 @@ _PAIRS_ZH = """
 _IDIOM = re.compile(
     r"\W?(?:above all|better (?:not|yet|off)|before long|after all|best (?:of luck|regards|wishes)|"
     r"the first (?:time|of)|the last (?:time|of)|poor (?:thing|you|me)|deep (?:in|down|breath)|"
-    r"later|lower|wide range|cause of|private|in public)\b",
+    r"before (?:you|making|going)|wide range|cause of|in public)\b",
     re.IGNORECASE,
 )
 
@@ -243,7 +261,9 @@ def _comparisons_en(text: str, _: Random) -> Iterator[Edit]:
 def _comparisons_zh(text: str, _: Random) -> Iterator[Edit]:
     for found in _KNOWN_ZH.finditer(text):
         before = text[max(0, found.start() - 1) : found.start()]
-        if before not in ("不", "无", "非") and not text.startswith("的选", found.end()):
+        if before not in ("不", "无", "非", found[0][0]) and not text.startswith(
+            ("的选", "解", "理", "认"), found.end()
+        ):
             yield _swap("comparison", found, _OTHER_ZH[found[0]])
 
 
@@ -267,13 +287,11 @@ Europe Asia Africa
 oxygen nitrogen hydrogen carbon helium
 iron copper gold silver zinc
 kilometers miles meters yards
-seconds minutes hours days weeks months years
 mother father brother sister uncle aunt grandmother grandfather
 Python JavaScript Java Ruby PHP
 TCP UDP HTTP FTP SMTP
 Einstein Newton Darwin Galileo Curie Faraday
 Shakespeare Dickens Tolstoy Hemingway Austen
-heart lungs liver kidneys stomach
 John James Robert Michael William David Thomas Peter Paul Mark Daniel Andrew Kevin Brian Henry
 Mary Sarah Emily Anna Lisa Susan Laura Emma Jane Alice Julia Linda Karen Nancy Rachel Amy Kate
 唐代 宋代 元代 明代 清代 汉代 隋代
@@ -309,8 +327,8 @@ _MATES: Mapping[str, tuple[str, ...]] = {
     for word in group
 }
 _PEOPLE = {
-    *"John Mary Einstein Shakespeare".split(),
-    *"佟湘玉 李云龙 刘备 李白 孔子 秦始皇 孙中山".split(),
+    *("John", "Mary", "Einstein", "Shakespeare"),
+    *("佟湘玉", "李云龙", "刘备", "李白", "孔子", "秦始皇", "孙中山"),
 }
 _MEMBER_EN = re.compile(rf"\b(?:{'|'.join(w for w in _MATES if w.isascii())})\b")
 _MEMBER_ZH = re.compile(
@@ -345,10 +363,8 @@ def _titles(text: str, random: Random) -> Iterator[Edit]:
 # Negations
 
 
-_VERBS = "be also have help make use take get see try go do find lead cause keep".split()
-_AFTER_BE = (
-    "a an the very used called made known based important able possible often usually".split()
-)
+_VERBS = "be|also|have|help|make|use|take|get|see|try|go|do|find|lead|cause|keep"
+_AFTER_BE = "a|an|the|very|used|called|made|known|based|important|able|possible|often|usually"
 _NEGATED_EN: tuple[tuple[str, str], ...] = (
     (r"\b(is|are|was|were|can|could|should|will|would|must|does|do|did|has|have) not\b", r"\1"),
     (r"\b(?:cannot|can't)\b", "can"),
@@ -357,9 +373,9 @@ _NEGATED_EN: tuple[tuple[str, str], ...] = (
     (r"\bwasn't\b", "was"),
     (r"\bwon't\b", "will"),
     (r"\bshouldn't\b", "should"),
-    (rf"\b(is|are|was|were) (?=(?:{'|'.join(_AFTER_BE)})\b)", r"\1 not "),
-    (rf"\b(should|will|must) (?=(?:{'|'.join(_VERBS)})\b)", r"\1 not "),
-    (rf"\bcan (?=(?:{'|'.join(_VERBS)})\b)", "cannot "),
+    (rf"(?<!than it )\b(is|are|was|were) (?=(?:{_AFTER_BE})\b)", r"\1 not "),
+    (rf"\b(should|will|must) (?=(?:{_VERBS})\b)", r"\1 not "),
+    (rf"\bcan (?=(?:{_VERBS})\b)", "cannot "),
 )
 _NEGATED_ZH: tuple[tuple[str, str], ...] = (
     (
@@ -431,7 +447,7 @@ _CODE_SWAPS: tuple[tuple[str, str, str], ...] = (
     ("comparison", r"Math\.max\(", "Math.min("),
     ("operator", r"(?<=[\w)\]]) \+ (?=[\w(])", " - "),
     ("operator", r"(?<=[\w)\]]) - (?=[\w(])", " + "),
-    ("operator", r"(?<=[\w)\]]) \* (?=[\w(])", " + "),
+    ("operator", r"(?<=[\w)\]])(?<!SELECT) \* (?=[\w(])", " + "),
     ("operator", r"(?<=[\w)\]]) / (?=[\w(])", " * "),
     ("operator", r"(?<=[\w)\]]) % (?=[\w(])", " // "),
     ("operator", r"\+=", "-="),
@@ -454,7 +470,6 @@ _CODE_SWAPS: tuple[tuple[str, str, str], ...] = (
     ("number", r"\[-1\]", "[0]"),
     ("number", r"\[i\]\[j\]", "[j][i]"),
     ("number", r"return 1\b", "return 0"),
-    ("number", r"return 0\b", "return 1"),
     ("term", r"\.append\(", ".remove("),
     ("term", r"\.upper\(\)", ".lower()"),
     ("term", r"\.lower\(\)", ".upper()"),

@@ -71,8 +71,8 @@ def _choice_published(reply: str) -> str | None:
 
 
 def _true_false(reply: str) -> str | None:
-    found = "√" if reply.strip() in ("√", "V") else reply  # V is a tick here
-    truth = verdict(found)
+    said = "√" if reply.strip() == "V" else reply  # V is a tick here
+    truth = verdict(said.replace("有误", "错误").replace("无误", "正确"))
     return None if truth is None else "T" if truth else "F"
 
 

@@ -84,9 +84,10 @@ def _results(text: str, known: frozenset[str]) -> list[str]:
 def _stated(text: str) -> Iterator[tuple[bool, str]]:
     """Yield every number stated as a result: whether after an equals sign, and its value."""
     for found in _STATED.finditer(text):
-        result = value(found["number"] + (found["under"] or ""))
-        if result is not None:
-            yield bool(found["equals"]), result
+        equals, under = bool(found["equals"]), found["under"] or ""
+        result = value(found["number"] + under)
+        if result is not None and (equals or not under):  # `14/2` in prose works nothing out
+            yield equals, result
 
 
 def _in_order(steps: Sequence[str], given: Sequence[str]) -> int:
