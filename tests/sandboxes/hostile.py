@@ -88,10 +88,10 @@ CALLED = {
     ),
     "reads the canary": "assert open({canary!r}).read() == 'sing'; return 2",
     "finds the canary through links": (
-        "import os\nos.symlink({canary!r}, '/work/link')\nassert open('/work/link').read(); return 2"
+        "import os\nos.symlink({canary!r}, '/box/link')\nassert open('/box/link').read(); return 2"
     ),
     "links the canary hard": (
-        "import os\nos.link({canary!r}, '/work/link')\nassert open('/work/link').read(); return 2"
+        "import os\nos.link({canary!r}, '/box/link')\nassert open('/box/link').read(); return 2"
     ),
     "writes over the canary": "open({canary!r}, 'w').write('dead'); return 2",
     "lists the home folder": (
@@ -131,26 +131,26 @@ CALLED = {
     "writes into the root": "open('/canary', 'w').write('x'); return 2",
     "writes into the devices": "open('/dev/canary', 'wb').write(b'x'); return 2",
     "writes a huge file": (
-        "with open('/work/huge', 'wb') as file:\n    while True: file.write(b'x' * 2**20)"
+        "with open('/box/huge', 'wb') as file:\n    while True: file.write(b'x' * 2**20)"
     ),
     "writes a huge hole": (
-        "import os\nf = os.open('/work/hole', os.O_CREAT | os.O_RDWR)\nos.ftruncate(f, 2**40); return 2"
+        "import os\nf = os.open('/box/hole', os.O_CREAT | os.O_RDWR)\nos.ftruncate(f, 2**40); return 2"
     ),
     "fills its folder": (
-        "n = 0\nwhile True:\n    n += 1\n    with open(f'/work/{{n}}', 'wb') as file: file.write(b'x' * 2**20)"
+        "n = 0\nwhile True:\n    n += 1\n    with open(f'/box/{{n}}', 'wb') as file: file.write(b'x' * 2**20)"
     ),
     "takes shared memory": (
         "import ctypes\nc = ctypes.CDLL(None)\nassert c.shmget(0, 2**28, 0o1600) >= 0; return 2"
     ),
     "makes files in memory": "import os; os.memfd_create('x'); return 2",
     "mounts": (
-        "import ctypes\nassert ctypes.CDLL(None).mount(b'x', b'/work', b'tmpfs', 0, 0) == 0; return 2"
+        "import ctypes\nassert ctypes.CDLL(None).mount(b'x', b'/box', b'tmpfs', 0, 0) == 0; return 2"
     ),
     "makes a namespace": "import os\nos.unshare(0x10000000) if hasattr(os, 'unshare') else 1 / 0; return 2",
     "makes a namespace by ctypes": (
         "import ctypes\nassert ctypes.CDLL(None).unshare(0x10000000) == 0; return 2"
     ),
-    "changes its root": "import os; os.chroot('/work'); return 2",
+    "changes its root": "import os; os.chroot('/box'); return 2",
     "becomes root": "import os; os.setuid(0); return 2",
     "looks at keys": (
         "import ctypes\nassert ctypes.CDLL(None).syscall(250, 0, -3, 0, 0, 0) >= 0; return 2"

@@ -219,7 +219,12 @@ def asked_abilities(
         found.append((use, options))
     if strict and (strange := [word for word in more if word not in used]):
         raise SpecError(f"--option {strange[0]}: none of {names} has an option of that name")
-    return found
+    called = [use.name for use, _ in found]
+    return [
+        # agieval:zh and logiqa:zh would both be called zh
+        (u.model_copy(update={"name": f"{u.use}.{u.name}"}) if called.count(u.name) > 1 else u, o)
+        for u, o in found
+    ]
 
 
 def _option(text: str) -> tuple[str, Any]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from espalier.errors import MissingError
 from espalier.sandbox import CLEAN, Limits, Start
 
-HOME = "/work"
+HOME = "/box"
 """The folder inside that can be written to."""
 
 

@@ -33,7 +33,7 @@ class Docker:
         walls += ["--user", "65534:65534", "--pids-limit", "32", "--ipc", "none"]
         walls += ["--memory", f"{limits.memory_mb + 64}m", "--memory-swap", "0"]
         walls += ["--ulimit", f"cpu={limits.cpu_seconds}:{limits.cpu_seconds + 1}"]
-        walls += ["--tmpfs", f"/work:size={limits.file_mb}m,mode=1777", "--workdir", "/work"]
+        walls += ["--tmpfs", f"/box:size={limits.file_mb}m,mode=1777", "--workdir", "/box"]
         for key, value in CLEAN.items():
             walls += ["--env", f"{key}={value}"]
         program = ["python", "-I", "-S", "-B", "-c", text]
