@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc
-from scipy.stats import chi2
+from scipy.special import chdtrc, fdtrc
 
 from espalier.analysis import _reasons as reasons
 from espalier.analysis._curves import PRICE, Curve, Curves, basis, choose, fit, grids
@@ -129,7 +128,7 @@ def _rate(
     best = int(misfits.argmin())
     df = block.noise.df if block.noise.source == SEEDS else math.inf
     free = len(scores) - parameters - 1
-    if free > 0 and chi2.sf(misfits[best], free) < 0.05:
+    if free > 0 and chdtrc(free, misfits[best]) < 0.05:
         return None, None, None, reasons.NO_RATE
     reach = quantile(df, level) ** 2
     inside = np.flatnonzero(misfits - misfits[best] <= reach)

@@ -31,7 +31,7 @@ from espalier.finding import Interval
 
 Floats = NDArray[np.float64]
 
-DRAWS = 500
+DRAWS = 300
 STEADY = 0.1
 """Where log2 of amount or ratio moves by less than this over the cells, it does not move."""
 CONFOUNDED = 0.95
@@ -188,15 +188,20 @@ def _split(effects: Floats, columns: tuple[Floats, Floats]) -> Floats:
     """Return, for each row of effects, the shares of variance of the two columns."""
     centred = effects - effects.mean(axis=1, keepdims=True)
     whole = np.square(centred).sum(axis=1)
-    x = np.column_stack([column - column.mean() for column in columns])
-
-    def explained(design: Floats) -> Floats:
-        q = np.linalg.qr(design)[0]
-        share: Floats = np.square(centred @ q).sum(axis=1) / np.where(whole > 0, whole, 1.0)
-        return share
-
-    both, first, second = explained(x), explained(x[:, :1]), explained(x[:, 1:])
+    whole = np.where(whole > 0, whole, 1.0)
+    both, first, second = (
+        np.square(centred @ basis).sum(axis=1) / whole
+        for basis in _bases(tuple(columns[0].tolist()), tuple(columns[1].tolist()))
+    )
     return np.column_stack([(first + both - second) / 2, (second + both - first) / 2])
+
+
+@lru_cache(maxsize=256)
+def _bases(amount: tuple[float, ...], ratio: tuple[float, ...]) -> tuple[Floats, Floats, Floats]:
+    """Return orthogonal bases of both columns together, and of each alone."""
+    x = np.column_stack([np.array(column) - np.mean(column) for column in (amount, ratio)])
+    both, first, second = (np.linalg.qr(part)[0] for part in (x, x[:, :1], x[:, 1:]))
+    return both, first, second
 
 
 def _part(effect: Effect, share: Any, interval: Interval, level: float) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from espalier.analysis import _reasons as reasons
 from espalier.analysis._curves import PRICE, Curve, bends, choose, fit, grids, profile
@@ -190,7 +190,7 @@ def _fits(curve: Curve, amounts: tuple[int, ...], *, known: bool) -> bool:
     spare = len(amounts) - len(curve.straight) - len(curve.bent)
     if not known or spare < 1:
         return True
-    return bool(chi2.sf(curve.misfit, spare) >= MISFIT)
+    return bool(chdtrc(spare, curve.misfit) >= MISFIT)
 
 
 def _line(curve: Curve, series: Series, variances: Floats, level: float) -> list[list[float]]:
@@ -243,7 +243,7 @@ def _bend(
     straight = every["log-linear"]
     curve = min(bent, key=lambda c: c.misfit + PRICE * len(c.bent))
     gain = straight.misfit - curve.misfit
-    if chi2.sf(gain, len(curve.bent)) > 0.05 or curve.straight[1] == 0:
+    if chdtrc(len(curve.bent), max(gain, 0.0)) > 0.05 or curve.straight[1] == 0:
         return {}
     smallest, largest = series.amounts[0], series.amounts[-1]
     rises = (curve.ceiling - float(curve(np.array([smallest], dtype=np.float64))[0])) * panel.better

@@ -47,7 +47,7 @@ Place = Mapping[str, Any]
 """`specialised`, `general` (shares of range, better upwards), `on_front`, `front_probability`."""
 
 GENERAL = "general"
-DRAWS = 1000
+DRAWS = 400
 MANY = 16
 """Of more strategies not every pair is told."""
 
