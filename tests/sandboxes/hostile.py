@@ -33,6 +33,9 @@ CALLED = {
         "return type('E', (int,), {'__eq__': lambda s, o: True, '__hash__': int.__hash__})(7)"
     ),
     "returns a text that equals all": "return type('E', (str,), {'__eq__': lambda s, o: True})('7')",
+    "returns what is less than all": (
+        "return type('E', (), {'__lt__': lambda s, o: True, '__sub__': lambda s, o: s, '__abs__': lambda s: s})()"
+    ),
     "returns itself in itself": "a = []; a.append(a); return a",
     "returns a flood": "return 'x' * (64 * 2**20)",
     "patches builtins": (
@@ -79,6 +82,17 @@ CALLED = {
     "kills everything": "import os, signal; os.kill(-1, signal.SIGKILL); return 7",
     "kills its parent": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); return 7",
     "stops its parent": "import os, signal; os.kill(os.getppid(), signal.SIGSTOP); return 7",
+    "limits its parent": (
+        "import os, resource\nresource.prlimit(os.getppid(), resource.RLIMIT_CPU, (0, 0)); return 2"
+    ),
+    "slows its parent": "import os; os.setpriority(os.PRIO_PROCESS, os.getppid(), 19); return 2",
+    "signals its parent's thread": (
+        "import ctypes, os\np = os.getppid()\nassert ctypes.CDLL(None).tgkill(p, p, 9) == 0; return 2"
+    ),
+    "opens its parent": "import os; os.pidfd_open(os.getppid()); return 2",
+    "takes a parent's descriptor": (
+        "import ctypes\nassert ctypes.CDLL(None).syscall(438, 3, 0, 0) >= 0; return 2"
+    ),
     "traces its parent": (
         "import ctypes, os\nassert ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) == 0\nreturn 2"
     ),

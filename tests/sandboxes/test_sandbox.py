@@ -131,6 +131,17 @@ RIGHT = {
         "def f(n):\n    return n.v + (f(n.left) if n.left else 0)",
         "a = Node(1)\na.left = Node(2)\na.left.left = Node(3)\nassert f(a) == 6\nassert a.left.v == 2",
     ),
+    "an object with a length and places": (
+        "class S:\n    def __init__(self): self.v = []\n    def push(self, x): self.v.append(x)\n"
+        "    def __len__(self): return len(self.v)\n    def __getitem__(self, i): return self.v[i]\n"
+        "f = S",
+        "s = f()\nassert not s\ns.push(3)\nassert s and len(s) == 1 and s[0] == s[-1] == 3\n"
+        "try:\n    s[5]\nexcept IndexError:\n    pass\nelse:\n    assert False",
+    ),
+    "large values that no test asks for": (
+        "primes = list(range(10**6))\ndef f(x):\n    return primes[x]",
+        "assert f(2) == 2",
+    ),
     "lists that are changed in place": (
         "def f(x):\n    x.sort()\n    x[0].append(9)",
         "a, b = [2], [1]\nc = [a, b]\nassert f(c) is None\nassert c == [[1, 9], [2]]",
@@ -181,6 +192,60 @@ def test_tests_see_the_setup_and_not_what_the_program_makes_of_its_names() -> No
     fair = "def f(x):\n    return 2"
     jobs = [Job(program=p, tests=tests, names=("f",), setup=setup) for p in (cheat, fair)]
     assert [v.passed for v in judge(sandboxes["bubblewrap"], jobs, limits=SMALL)] == [False, True]
+
+
+@needed
+@pytest.mark.xdist_group("sandbox")
+def test_no_program_finds_anything_of_the_one_before() -> None:
+    programs = (
+        "open('left', 'w').write('x')\ndef f(x): return 2",
+        "import os\ndef f(x): return 2 + len(os.listdir('.'))",
+        "import os\nos.chmod('.', 0o500)\ndef f(x): return 2",
+        "def f(x):\n    open('left', 'w').close()\n    return 2",
+        "import sys, types\nsys.modules['json'] = sys.modules['math'] = types.ModuleType('none')\n"
+        "def f(x): return 2",
+        "import json, math\ndef f(x): return math.isqrt(json.loads('4'))",
+        "import builtins\nbuiltins.len = lambda x: 7\ndef f(x): return 2",
+        "def f(x): return len([1, 2])",
+    )
+    jobs = [Job(program=text, tests="assert f(1) == 2", names=("f",)) for text in programs]
+    given = list(judge(sandboxes["bubblewrap"], jobs, limits=SMALL, workers=1))
+    assert [v.passed for v in given[1::2]] == [True] * 4, given
+
+
+@needed
+@pytest.mark.xdist_group("sandbox")
+def test_a_verdict_is_the_same_every_time_though_sets_have_no_order() -> None:
+    job = Job(
+        program="def f(x):\n    return list({'a', 'b', 'c', 'd'})",
+        tests="assert False, f(1)",
+        names=("f",),
+    )
+    reasons = {v.reason for n in (1, 2) for v in judge(sandboxes["bubblewrap"], [job] * n)}
+    assert len(reasons) == 1
+
+
+@needed
+@pytest.mark.xdist_group("sandbox")
+def test_a_reason_can_be_kept_and_shown_anywhere() -> None:
+    job = Job(
+        program="def f(x):\n    raise ValueError('\\ud800\\x1b[2J\\x00\\nend')",
+        tests="assert f(1) == 2",
+        names=("f",),
+    )
+    [verdict] = judge(sandboxes["bubblewrap"], [job], limits=SMALL)
+    assert verdict.reason.encode().endswith(b"end")
+    assert verdict.reason.isprintable()
+
+
+@needed
+@pytest.mark.xdist_group("sandbox")
+def test_many_programs_in_one_sandbox_leave_no_descriptor_and_no_process_behind() -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    job = Job(program="def f(x):\n    return 2", tests="assert f(1) == 2", names=("f",))
+    assert all(v.passed for v in judge(sandboxes["bubblewrap"], [job] * 100, limits=SMALL))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert not left_over()
 
 
 @needed

@@ -5,6 +5,7 @@ data and never believes it.
 """
 
 # The sandbox has the standard library alone; `_wire` stands above this text when it is run.
+import operator
 import os
 import sys
 import types
@@ -37,7 +38,8 @@ def main() -> None:
     except BaseException as error:  # what a program raises while it is read, SystemExit too
         send({"failed": _told(error)}, replies)
         return
-    names = {n: pack(v, keep) for n, v in vars(module).items() if not n.startswith("__")}
+    own = vars(module)
+    names = {n: pack(own[n], keep) for n in job["names"] if n in own}
     send({"names": names}, replies)
     while (asked := receive(requests)) is not None:
         try:
@@ -56,18 +58,22 @@ def _do(what: str, *given: Any) -> Any:
     if what == "call":
         function, arguments, named = given
         return function(*arguments, **named)
-    if what == "get":
-        return getattr(*given)
-    if what == "set":
-        return setattr(*given)
     if what == "list":
         return [one for one, _ in zip(given[0], range(100_000), strict=False)]
-    return str(given[0])
+    return ACTS[what](*given)
 
 
 def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
-if __name__ == "__main__":
-    main()
+ACTS: dict[str, Any] = {
+    "get": getattr,
+    "set": setattr,
+    "str": str,
+    "len": len,
+    "bool": bool,
+    "getitem": operator.getitem,
+    "setitem": operator.setitem,
+    "delitem": operator.delitem,
+}

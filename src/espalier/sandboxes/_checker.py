@@ -22,7 +22,11 @@ class Failed(BaseException):
 
 
 class Distant:
-    """An object of the program: it can be called, read, written, listed; it equals itself alone."""
+    """An object of the program, for tests to use: it answers with data, and equals itself alone.
+
+    It is neither compared nor reckoned with: an object that is less than all, or whose distance to
+    all is 0, would pass tests that it does not know.
+    """
 
     def __init__(self, number: Any) -> None:
         object.__setattr__(self, "_number", number)
@@ -43,6 +47,22 @@ class Distant:
 
     def __str__(self) -> str:
         return str(_ask("str", self))
+
+    def __len__(self) -> int:
+        length: int = _ask("len", self)
+        return length
+
+    def __bool__(self) -> bool:
+        return bool(_ask("bool", self))
+
+    def __getitem__(self, place: Any) -> Any:
+        return _ask("getitem", self, place)
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        _ask("setitem", self, place, value)
+
+    def __delitem__(self, place: Any) -> None:
+        _ask("delitem", self, place)
 
     __hash__ = object.__hash__
 
@@ -145,6 +165,3 @@ def _reason(error: BaseException) -> str:
 
 
 INPUT, OUTPUT = sys.stdin.buffer, sys.stdout.buffer
-
-if __name__ == "__main__":
-    main()

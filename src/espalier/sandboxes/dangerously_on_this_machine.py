@@ -18,13 +18,15 @@ from espalier.sandbox import Limits, Start
 class Dangerously:
     """The sandbox that is none."""
 
+    shared = False
+
     def check(self) -> None:
         """Accept any machine: whoever names this has read its name."""
 
     def start(self, text: str, limits: Limits) -> Start:  # noqa: ARG002
         """Return how to start Python on `text`, here."""
         python: str = getattr(sys, "_base_executable", sys.executable)
-        return Start(command=[python, "-I", "-S", "-B", "-c", text])
+        return Start(command=[python, "-s", "-P", "-S", "-B", "-c", text])
 
     def stop(self, process: subprocess.Popen[bytes], start: Start) -> None:  # noqa: ARG002
         """Kill the process and those of its group."""

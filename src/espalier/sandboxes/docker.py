@@ -21,6 +21,8 @@ IMAGE = "python:3.11-slim"
 class Docker:
     """The sandbox `docker`."""
 
+    shared = False
+
     def check(self) -> None:
         """Raise `MissingError` where there is no engine or no image."""
         _check()
@@ -36,7 +38,7 @@ class Docker:
         walls += ["--tmpfs", f"/box:size={limits.file_mb}m,mode=1777", "--workdir", "/box"]
         for key, value in CLEAN.items():
             walls += ["--env", f"{key}={value}"]
-        program = ["python", "-I", "-S", "-B", "-c", text]
+        program = ["python", "-s", "-P", "-S", "-B", "-c", text]
         return Start(command=["docker", "run", *walls, IMAGE, *program], name=name)
 
     def stop(self, process: subprocess.Popen[bytes], start: Start) -> None:
