@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Make data for measuring: `espalier data distract`."""
+    """Make data for measuring: `espalier data distract`; with --json it answers a program."""
 
 
 @data.command()
