@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,17 @@ from espalier.commands._common import (
     store_option,
 )
 from espalier.commands._judged import remarks, show_remarks, spending, write_fastchat
+from espalier.commands._replies import replies_of
 
 if TYPE_CHECKING:
-    from espalier.steps.evaluate import Exam
+    import pandas as pd
+
+    from espalier.steps.evaluate import Exam, Score
+    from espalier.store import Store
     from espalier.study import AbilityUse
+
+LOOKED_AT = 3
+"""Replies of each kind (right, wrong, unscored) that a page shows of an ability."""
 
 
 @click.command(name="eval")
@@ -54,6 +61,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Also write results_*.json and samples_*.jsonl as lm-evaluation-harness does.",
 )
+@click.option(
+    "--report",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a page: scores beside chance, and replies beside references.",
+)
 @json_option
 def eval_(
     model: str,
@@ -66,6 +79,7 @@ def eval_(
     out: Path | None,
     fastchat: Path | None,
     lm_eval_json: Path | None,
+    page: Path | None,
     given: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -74,11 +88,15 @@ def eval_(
     Replies and likelihoods are kept in the store, so asking again costs nothing.
     """
     from espalier.collect import untuned
+    from espalier.files import check_output
     from espalier.model import open_model
     from espalier.run import run
     from espalier.steps.train import Pretrained
     from espalier.store import Store
 
+    for written in (out, page):
+        if written is not None:
+            check_output(written)
     opened = open_model(model, revision, Path())
     label = model.replace(":", "/").rstrip("/").rpartition("/")[2]
     path = str(opened.folder) if opened.local else None
@@ -101,6 +119,8 @@ def eval_(
 
         found, now = lm_eval.measured(scores, shelf), datetime.now()
         lm_eval.write(lm_eval_json, model, found, at=now, parameters=opened.parameters)
+    if page is not None:
+        _write_page(page, label, frame, scores, shelf)
     said = dict(remarks(scores, shelf))
     shown = frame.astype(object).where(frame.notna(), None)
     rows = [{str(k): v for k, v in row.items()} for row in shown.to_dict(orient="records")]
@@ -117,6 +137,37 @@ def eval_(
         for key, why in outcome.failed.items():
             console(err=True).print(f"failed: {steps[key].kind} {key}: {why}", markup=False)
     sys.exit(0 if outcome.complete else 1)
+
+
+def _write_page(
+    page: Path,
+    label: str,
+    frame: pd.DataFrame,
+    scores: Sequence[tuple[AbilityUse, Exam, Score]],
+    store: Store,
+) -> None:
+    """Write scores beside chance, and replies of every ability beside their references."""
+    from espalier.report import eval_page
+    from espalier.store import read_json
+
+    headlines = {use.name: (use.name, score) for use, _, score in reversed(scores)}
+    replies = [
+        reply
+        for name, score in reversed(headlines.values())
+        if store.has(score)
+        for reply in replies_of(store, score, ability=name, of=label, most=LOOKED_AT)
+    ]
+    unscored = {
+        score.key: read_json(store.path(score) / "score.json").get("unscored")
+        for _, _, score in scores
+        if store.has(score)
+    }
+    shown = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+    rows = [
+        {str(k): v for k, v in row.items()} | {"unscored": unscored.get(row["key"])}
+        for row in shown
+    ]
+    eval_page(rows, replies, page, model=label, provenance={"store": str(store.root)})
 
 
 def _prepared(
