@@ -31,7 +31,8 @@ def distractors(
     `as_published` counts an exact tie as won.
     """
     grade = partial(_grade, normalized, None if as_published else tie)
-    return Scorer(metric="beats_distractors", asks="likelihood", grade=grade)
+    metric = "beats_distractors" if normalized else "beats_distractors_by_sum"
+    return Scorer(metric=metric, asks="likelihood", grade=grade)
 
 
 def _grade(normalized: bool, tie: float | None, item: Item, reply: Reply) -> Grade:
