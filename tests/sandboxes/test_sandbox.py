@@ -295,6 +295,19 @@ def test_a_missing_sandbox_is_refused_with_the_line_that_installs_it(
     docker_module._check.cache_clear()
 
 
+@needed
+@pytest.mark.xdist_group("sandbox")
+def test_an_older_bubblewrap_is_asked_for_nothing_that_it_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bubblewrap_module, "_version", lambda: (0, 6))
+    programs = ("def f(x): return 2", "open('left', 'w')\ndef f(x): return 2")
+    jobs = [Job(program=text, tests="assert f(1) == 2", names=("f",)) for text in programs]
+    right, writes = judge(sandboxes["bubblewrap"], jobs, limits=SMALL, workers=1)
+    assert right.passed
+    assert "Read-only file system" in writes.reason
+
+
 def test_docker_is_given_no_network_no_root_and_limits() -> None:
     start = sandboxes["docker"].start("print(1)", SMALL)
     told = " ".join(start.command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,8 @@ from espalier.sandboxes._rules import MACHINES, known, walls
 
 HOME = "/box"
 """The folder inside that can be written to."""
+SIZES, NO_NAMESPACES = (0, 7), (0, 8)
+"""The versions since which a folder in memory has a size, and no namespace can be made inside."""
 
 
 class Bubblewrap:
@@ -52,18 +55,25 @@ bubblewrap = Bubblewrap()
 
 
 def _walls(limits: Limits) -> list[str]:
-    walls = ["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
-    walls += ["--new-session", "--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
+    paths = _interpreter()
+    walls = ["--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
+    walls += ["--disable-userns"] if _version() >= NO_NAMESPACES else []
+    walls += ["--uid", "65534", "--gid", "65534", "--cap-drop", "ALL"]
     walls += ["--hostname", "sandbox", "--clearenv"]
-    for name, value in CLEAN.items():
+    # there is no cache of the loader inside: libraries in unusual places are found by their folders
+    folders = dict.fromkeys(str(Path(path).parent) for path in paths if ".so" in path)
+    for name, value in (CLEAN | {"LD_LIBRARY_PATH": ":".join(folders)}).items():
         walls += ["--setenv", name, value]
-    for path in _interpreter():
+    for path in paths:
         walls += ["--ro-bind", path, path]
     for path in _hidden():
         walls += ["--tmpfs", path, "--remount-ro", path]
     walls += ["--dev", "/dev", "--remount-ro", "/dev"]
-    walls += ["--size", str(limits.file_mb * 2**20), "--tmpfs", HOME, "--chdir", HOME]
-    return [*walls, "--remount-ro", "/"]
+    if _version() >= SIZES:
+        walls += ["--size", str(limits.file_mb * 2**20), "--tmpfs", HOME]
+    else:  # without a size it could fill the machine's memory, so nothing can be written
+        walls += ["--dir", HOME]
+    return [*walls, "--chdir", HOME, "--remount-ro", "/"]
 
 
 @cache
@@ -76,6 +86,8 @@ def _check() -> None:
             f"bubblewrap's rules are written for {' and '.join(MACHINES)}, this is "
             f"{platform.machine()}; name another sandbox: docker"
         )
+    if not shutil.which("ldd"):
+        raise MissingError("bubblewrap needs `ldd` (of the C library) to find Python's libraries")
     start = bubblewrap.start("print('inside')", Limits())
     try:
         tried = subprocess.run(  # noqa: S603
@@ -83,7 +95,6 @@ def _check() -> None:
             pass_fds=start.descriptors,
             capture_output=True,
             text=True,
-            timeout=60,
             check=False,
         )
     finally:
@@ -93,13 +104,22 @@ def _check() -> None:
         said = (tried.stderr.strip() or f"exit status {tried.returncode}").splitlines()[-1]
         raise MissingError(
             f"bubblewrap is installed but cannot make a sandbox here ({said}); allow user "
-            "namespaces (sysctl kernel.unprivileged_userns_clone=1), or name another sandbox: "
-            "docker"
+            "namespaces (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also "
+            "kernel.apparmor_restrict_unprivileged_userns=0), or name another sandbox: docker"
         )
 
 
 def _bwrap() -> str:
     return shutil.which("bwrap") or "bwrap"
+
+
+@cache
+def _version() -> tuple[int, ...]:
+    """Return bubblewrap's version: options that an older one lacks are done without."""
+    told = subprocess.run(  # noqa: S603
+        [_bwrap(), "--version"], capture_output=True, text=True, check=False
+    )
+    return tuple(int(part) for part in re.findall(r"\d+", told.stdout)[:2])
 
 
 def _python() -> str:
