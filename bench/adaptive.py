@@ -5,12 +5,12 @@
 
 Simulated: the plan is that of a true study; an oracle of known truth takes the place of training
 (growth of four forms, mixing that helps, hurts or turns, forgetting that replay mends; drawn size
-and noise; 3 or 5 seeds, since of two a single run of every cell costs half the grid).  Each study
-is run adaptively and in full on the same scores, and, as the yardstick of what agreement is
-possible, in full again with other noise.  Questions are those that the full grid bears: "agree" is
-the share of them answered alike, "clear" the same for those that both full grids answer alike,
-"decided" those that the adaptive run calls so.  Null studies know no effect at all: counted is how
-many report one.
+and noise, which in half of the studies grows with the rows; 3 or 5 seeds, since of two a single
+run of every cell costs half the grid).  Each study is run adaptively and in full on the same
+scores, and, as the yardstick of what agreement is possible, in full again with other noise.
+Questions are those that the full grid bears: "agree" is the share of them answered alike, "clear"
+the same for those that both full grids answer alike, "decided" those that the adaptive run calls
+so.  Null studies know no effect at all: counted is how many report one.
 
 Tunnel: `studies/adaptive.yaml` is run adaptively in a new store, then completed, truly trained;
 with --yardstick a full grid of three other seeds is trained as well.
@@ -154,10 +154,14 @@ def measure(
     random: np.random.Generator,
     *,
     run_sd: float,
+    growing: float,
     seed_sd: float,
     items: int,
 ) -> Scores:
-    """Return what every measurement of the full grid scores: truth, run, seed and items."""
+    """Return what every measurement of the full grid scores: truth, run, seed and items.
+
+    Runs scatter by `run_sd`, and by `growing` times more with each doubling of rows beyond 64.
+    """
     found: dict[str, dict[str, Any]] = {}
     runs: dict[tuple[str, str], float] = {}
     shared: dict[tuple[int, str], float] = defaultdict(lambda: random.normal(0, seed_sd))
@@ -168,7 +172,9 @@ def measure(
         mean = truth(stages, m.use.name)
         if m.cell:
             where = (m.score.answer.checkpoint.key, m.use.name)
-            runs.setdefault(where, random.normal(0, run_sd))
+            rows = max(sum(stage.values()) for stage in stages)
+            sd = run_sd * (1 + growing * np.log2(rows / 64))
+            runs.setdefault(where, random.normal(0, sd))
             mean += runs[where] + shared[m.cell.seed, m.use.name]
         score = random.binomial(items, min(max(mean, 0.0), 1.0)) / items
         found[m.score.key] = {
@@ -209,6 +215,7 @@ def one(number: int, *, seed: int, null: bool, replicates: int | None) -> dict[s
     truth = nothing if null else surface(random)
     noise = {
         "run_sd": float(random.uniform(0.003, 0.03)),
+        "growing": float(random.choice([0.0, 0.5])),
         "seed_sd": float(random.choice([0.0, 0.01])),
         "items": int(random.choice([200, 500, 1319])),
     }
@@ -217,8 +224,7 @@ def one(number: int, *, seed: int, null: bool, replicates: int | None) -> dict[s
     begun = time.process_time()
     asked, rounds, last = adapt(made, scores)
     took = time.process_time() - begun
-    own = made.measures(asked)
-    short = verdicts(made, {key: scores[key] for key in own})
+    short = {question.subject: question.told for question in last.questions}
     full = verdicts(made, scores)
     again = verdicts(made, others)
     sure = {question.subject for question in last.questions if question.decided}
@@ -227,6 +233,7 @@ def one(number: int, *, seed: int, null: bool, replicates: int | None) -> dict[s
         "rounds": rounds,
         "why": last.why,
         "seconds": took,
+        "growing": noise["growing"],
         "seeds": len(planned.study.seeds.pairs),
         "answers": [
             (subject[0], short.get(subject, "undecided"), answer, again[subject], subject in sure)
@@ -282,9 +289,11 @@ def false_alarms(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return how many null studies report an effect: adaptive, and in full."""
     told: dict[str, list[bool]] = defaultdict(list)
     for result in results:
+        steady = "noise grows" if result["growing"] else "noise is alike"
         for name, place in (("adaptive", 1), ("full", 2)):
             said = {word for entry in result["answers"] for word in entry[place].split(" and ")}
             told[f"{name}: any effect"].append(bool(said - NONE))
+            told[f"{name}: any effect, {steady}"].append(bool(said - NONE))
             told[f"{name}: helps, hurts, forgets, ratio"].append(bool(said & INTERFERENCE))
     return {"studies": len(results)} | {name: _share(hits) for name, hits in told.items()}
 

@@ -12,8 +12,19 @@ import pytest
 
 import mini
 from conftest import Cli
-from espalier.adaptive import Grid, Look, Scores, grid, look, reasons, steps_of, table
-from espalier.analysis import analyze
+from espalier.adaptive import (
+    NONE,
+    Grid,
+    Look,
+    Scores,
+    doubts,
+    grid,
+    look,
+    reasons,
+    steps_of,
+    table,
+)
+from espalier.analysis import analyze, withhold
 from espalier.finding import VERDICTS
 from espalier.load import load
 from espalier.plan import Plan, plan
@@ -158,6 +169,29 @@ def test_without_an_effect_none_is_found(planned: Plan, made: Grid) -> None:
     assert {q.answer for q in looks[-1].questions} <= {
         *("tied", "keeps", "resists", "undecided", "neither"),
     }
+
+
+def test_an_effect_is_told_only_where_it_is_decided(
+    made: Grid, clear: tuple[Scores, list[Look], list[int]]
+) -> None:
+    scores, looks, asked = clear
+    doubted = replace(
+        looks[-1],
+        questions=tuple(replace(q, decided=False, sure=0.5) for q in looks[-1].questions),
+    )
+    assert {q.told for q in doubted.questions} <= set(NONE)
+    found = analyze(table(made, {key: scores[key] for key in made.measures(asked)}))
+    assert withhold(found, lambda _: "") == found
+    cautious = withhold(found, doubts(doubted))
+    assert {f.verdict for f in cautious.findings} <= set(NONE)
+    taken = [
+        after.why
+        for before, after in zip(found.findings, cautious.findings, strict=True)
+        if before.verdict != after.verdict
+    ]
+    assert taken
+    assert all("ended with this open" in why and "50%" in why for why in taken)
+    assert len(cautious.claims) == len(found.claims)
 
 
 def test_only_the_scores_of_cells_asked_for_count(

@@ -60,10 +60,13 @@ def test_losses_are_forecast_in_their_own_unit() -> None:
     assert made.mean(axis=0)[2] == pytest.approx(200, abs=20)
 
 
-def test_cells_that_scatter_are_forecast_with_their_own_scatter() -> None:
-    made = of({16: [0.10, 0.11, 0.10], 64: [0.2, 0.21, 0.2], 4096: [0.3, 0.7, 0.5]})
-    assert made.noise[4] > 4 * made.noise[0]
-    assert 2 < made.df[3] < made.df[0] < 8
+def test_noise_that_grows_with_rows_is_expected_to_grow_on() -> None:
+    steady = {16: [0.10, 0.12, 0.11], 64: [0.2, 0.22, 0.21], 256: [0.3, 0.32, 0.31]}
+    growing = {16: [0.10, 0.11, 0.105], 64: [0.2, 0.24, 0.22], 256: [0.3, 0.42, 0.36]}
+    alike, more = of(steady), of(growing)
+    assert more.noise[4] > 3 * alike.noise[4]
+    assert more.noise[4] > 4 * more.noise[0]
+    assert alike.df == more.df == 8
 
 
 def test_a_single_run_is_enough_to_begin_with() -> None:

@@ -7,15 +7,19 @@ from a forecast, each filled-in grid is put to the very analysis that the full g
 to, and a question is *decided* when nearly all of them answer as the scores at hand do.  That
 counts an effect that more runs would not take back, and as well a tie that they would not undo.
 Until then the cells are asked for that take most of the remaining uncertainty for their training
-tokens.  `look` is a pure function of the cells asked for and their scores: a killed run asks for
-the same cells again, finds what is done, and goes on.
+tokens; what is still open at the end is told as no effect, whatever its test says: a test after
+few runs, chosen for what they may show, and with their noise learnt where runs are cheap, would
+claim too much.
+
+`look` is a pure function of the cells asked for and their scores: a killed run asks for the same
+cells again, finds what is done, and goes on.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -50,6 +54,8 @@ FIRST = 0.5
 SEEN = "seen"
 NEITHER = ("tied", "keeps", "undecided")
 """Verdicts that count only where a question has no other."""
+NONE = (*NEITHER, "resists", "neither", "does not follow", "does not predict")
+"""Verdicts that claim no effect."""
 MEASURED = ("metric", "score", "stderr", "n", "chance", "higher_is_better")
 
 
@@ -123,6 +129,11 @@ class Question:
     """Whether its cells were run so far as to give any finding."""
     rows: frozenset[str]
     """Keys of all measurements that the full grid's answer rests on."""
+
+    @property
+    def told(self) -> str:
+        """Return the answer as it may be told: an effect only where it is decided."""
+        return self.answer if self.decided or self.answer in NONE else "undecided"
 
     @property
     def gives_none(self) -> bool:
@@ -462,13 +473,17 @@ def answers(findings: Iterable[Finding]) -> dict[Subject, tuple[str, frozenset[s
     for f in findings:
         if f.facts.get("of") == "crossover" or f.estimate is None:
             continue
-        about = f.facts.get("source") or f.facts.get("label") or ""
-        subject = (f.kind, f.ability, f.model, f.metric, f.suite, str(about))
+        subject = _subject(f)
         verdicts[subject].add(f.verdict)
         rows[subject].update(str(row).rpartition("|")[0] for row in f.rows)
     return {
         subject: (_answer(said), frozenset(rows[subject])) for subject, said in verdicts.items()
     }
+
+
+def _subject(f: Finding) -> Subject:
+    about = f.facts.get("source") or f.facts.get("label") or ""
+    return f.kind, f.ability, f.model, f.metric, f.suite, str(about)
 
 
 def _answer(verdicts: Collection[str]) -> str:
@@ -639,6 +654,22 @@ def steps_of(plan: Plan, grid: Grid, asked: Sequence[int]) -> dict[Key, Step]:
         step.key for m in plan.measurements if m.score.key in keys for step in m.score.ancestry()
     }
     return {key: step for key, step in plan.steps.items() if key in wanted}
+
+
+def doubts(last: Look) -> Callable[[Finding], str]:
+    """Return what gives the reason against an effect whose question is open, else nothing."""
+    open_ = {q.subject: q for q in last.questions if not q.decided}
+
+    def doubt(f: Finding) -> str:
+        question = open_.get(_subject(f))
+        if question is None or f.verdict in NONE:
+            return ""
+        return (
+            f"the adaptive run ended with this open: {f.verdict} so far, and "
+            f"{question.sure:.0%} of the forecasts of the full grid say the same"
+        )
+
+    return doubt
 
 
 def reasons(grid: Grid, asked: Sequence[int], last: Look) -> dict[Key, str]:

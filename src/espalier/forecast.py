@@ -7,9 +7,9 @@ says of growth, mixing, order and replay what a smooth surface can; each conditi
 beside the surface.  How much each of these matters is chosen by marginal likelihood.
 
 Shares are treated as arc sines of their roots, so that noise is alike near 0 and in the middle and
-no forecast leaves 0 to 1.  What a run scatters is taken from repeated runs, of near conditions
-first; far from any, large scatter is thought possible.  A forecast decides what to run next, and
-is never told as a result.
+no forecast leaves 0 to 1.  What a run scatters is taken from repeated runs; it may grow with the
+rows, and how fast is as uncertain as so few repetitions leave it.  A forecast decides what to run
+next, and is never told as a result.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ GROWTH, MIXING, BESIDE = (0.01, 0.1, 1.0), (0.003, 0.03, 0.3), (0.0003, 0.003, 0
 WIDE = 10.0
 """Variance of the level of a model, in the same units: next to unknown."""
 BELIEF = 2.0
-"""Degrees of freedom that the noise elsewhere counts for beside that of near conditions."""
+"""Degrees of freedom that half as much noise again as that of the items counts for."""
+STEEPNESS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+"""Doublings of the noise's variance with one doubling of the rows: each is thought as likely."""
 
 
 def doublings(stages: Sequence[Mixture], own: frozenset[str]) -> tuple[float, ...]:
@@ -63,18 +65,26 @@ class Forecast:
 
     mean: Floats
     covariance: Floats
-    noise: Floats
-    """Variance of one more run of each condition, items included."""
-    df: Floats
-    """Degrees of freedom that the noise of each is known with."""
+    noises: Floats
+    """Variance of one more run of each condition, items included, for each `STEEPNESS`."""
+    chances: Floats
+    """Of each `STEEPNESS`."""
+    df: float
+    """Degrees of freedom that the noise is known with."""
     share: bool
 
     def draw(self, random: np.random.Generator, conditions: Ints) -> Floats:
         """Return scores that runs of these conditions may have: one plausible study."""
         surface = self.mean + self._root @ random.standard_normal(len(self.mean))
-        spread = np.sqrt(self.noise * self.df / random.chisquare(self.df))
+        noise = self.noises[random.choice(len(STEEPNESS), p=self.chances)]
+        spread = np.sqrt(noise * self.df / random.chisquare(self.df))
         scores = surface[conditions] + spread[conditions] * random.standard_normal(len(conditions))
         return _back(scores) if self.share else scores
+
+    @cached_property
+    def noise(self) -> Floats:
+        """Return the expected variance of one more run of each condition."""
+        return np.asarray(self.chances @ self.noises, dtype=np.float64)
 
     @cached_property
     def _root(self) -> Floats:
@@ -98,13 +108,12 @@ def forecast(
         scores = np.arcsin(np.sqrt(scores))
     seen, place, runs = np.unique(conditions, return_inverse=True, return_counts=True)
     means = np.bincount(place, weights=scores) / runs
-    squares = np.bincount(place, weights=(scores - means[place]) ** 2)
+    squares = np.bincount(place, weights=(scores - means[place]) ** 2).astype(np.float64)
     items = float((errors**2).mean()) or 1e-6
-    near = _near(features, features[seen], models, models[seen])
-    pooled = (squares.sum() + BELIEF * 1.5 * items) / ((runs - 1).sum() + BELIEF)
-    df = near @ (runs - 1) + BELIEF
-    noise = (near @ squares + BELIEF * pooled) / df
-    unit = max(float(means.var()), pooled / 10)
+    rows = np.log2(np.exp2(features[:, :2]).sum(axis=1) - 1)
+    noises, chances = _noises(rows, seen, squares, (runs - 1).astype(np.float64), 1.5 * items)
+    noise = chances @ noises
+    unit = max(float(means.var()), float(noise[seen].min()) / 10)
     error = noise[seen] / runs / unit
     level = float(means.mean())
     y = (means - level) / math.sqrt(unit)
@@ -118,8 +127,9 @@ def forecast(
     return Forecast(
         mean=level + math.sqrt(unit) * (weights.T @ y),
         covariance=unit * (kernel - kernel[:, seen] @ weights),
-        noise=noise,
-        df=df,
+        noises=noises,
+        chances=chances,
+        df=float((runs - 1).sum()) + BELIEF,
         share=share,
     )
 
@@ -128,11 +138,23 @@ def _back(scores: Floats) -> Floats:
     return np.asarray(np.sin(np.clip(scores, 0, math.pi / 2)) ** 2, dtype=np.float64)
 
 
-def _near(x: Floats, y: Floats, of: Ints, to: Ints) -> Floats:
-    """Return how much the noise of one condition says of another's."""
-    distance = np.square(x[:, None] - y[None]).sum(axis=2)
-    alike: Floats = np.exp(-distance / 2) * np.where(of[:, None] == to[None], 1.0, OTHER_MODEL)
-    return alike
+def _noises(
+    rows: Floats, seen: Ints, squares: Floats, df: Floats, least: float
+) -> tuple[Floats, Floats]:
+    """Return the noise of every condition for each steepness, and how likely each is.
+
+    `rows` are doublings; the sums of squares and their degrees of freedom are of those `seen`.
+    """
+    repeated = seen[df > 0]
+    centre = float(np.average(rows[repeated], weights=df[df > 0])) if len(repeated) else 0.0
+    growth = np.exp2(np.outer(STEEPNESS, rows - centre))
+    level = (squares / growth[:, seen]).sum(axis=1) + BELIEF * least
+    level /= df.sum() + BELIEF
+    noises = level[:, None] * growth
+    wrong = df * np.log(noises[:, seen]) + squares / noises[:, seen]
+    likely = -(wrong.sum(axis=1) + BELIEF * (np.log(level) + least / level)) / 2
+    chances = np.exp(likely - likely.max())
+    return noises, chances / chances.sum()
 
 
 def _parts(x: Floats, models: Ints) -> tuple[Floats, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from espalier.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-    from espalier.finding import Findings
+    from espalier.finding import Finding, Findings
     from espalier.report.facts import Cost, Reply, StudyFacts, Verified
     from espalier.results import Table
 
@@ -54,11 +54,13 @@ def conclude(
     study_text: str,
     reasons: Mapping[Key, str] | None = None,
     advice: Mapping[str, Any] | None = None,
+    doubt: Callable[[Finding], str] | None = None,
 ) -> Outputs:
     """Write results, findings and report of what is in the store; unfinished steps are named.
 
     `reasons` says of steps that were never asked for why they were not; `advice` is a
-    recommendation that was made already, as JSON values, else one is made with the defaults.
+    recommendation that was made already, as JSON values, else one is made with the defaults;
+    `doubt` gives a reason against verdicts that are not to be given yet.
 
     Raises `DataError` where nothing has been measured yet.
     """
@@ -75,6 +77,8 @@ def conclude(
     sidecar = [origin.model_dump() for origin in origins(plan)]
     write_whole(folder / "sources.yaml", json.dumps({"sources": sidecar}, indent=2) + "\n")
     findings = analysis.analyze(table)
+    if doubt:
+        findings = analysis.withhold(findings, doubt)
     write_whole(folder / "findings.json", findings.to_json() + "\n")
     advice = advice or advise(table, plan, store)
     if advice:

@@ -42,9 +42,14 @@ def analyze(table: Table, items: pd.DataFrame | None = None, *, level: float = 0
 
 
 def withhold(findings: Findings, doubt: Callable[[Finding], str]) -> Findings:
-    """Return the findings without the verdicts that `doubt` gives a reason against; claims anew."""
+    """Return the findings without the verdicts that `doubt` gives a reason against; claims anew.
+
+    Their tests go with them; estimates and intervals stay.
+    """
     kept = tuple(
-        replace(f, verdict="undecided", why=reason) if (reason := doubt(f)) else f
+        replace(f, verdict="undecided", why=reason, p=None, p_adjusted=None)
+        if (reason := doubt(f))
+        else f
         for f in findings.findings
     )
     return replace(findings, findings=kept, claims=tuple(judge(kept)))

@@ -12,6 +12,7 @@ from espalier.run import Outcome
 
 if TYPE_CHECKING:
     from espalier.adaptive import Grid, Look, Question
+    from espalier.finding import Finding
     from espalier.plan import Plan
     from espalier.step import Key
     from espalier.store import Store
@@ -28,6 +29,8 @@ class Search:
     rounds: Sequence[Sequence[int]]
     last: Look
     reasons: Mapping[Key, str]
+    doubt: Callable[[Finding], str] | None
+    """Gives a reason against verdicts of what is open; none where the store holds more."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for a program."""
@@ -40,7 +43,8 @@ class Search:
             "questions": [
                 {
                     "question": q.label,
-                    "answer": q.answer,
+                    "answer": q.told,
+                    "so_far": q.answer,
                     "decided": q.decided,
                     "sure": round(q.sure, 3),
                     "tokens_left": 0 if q.decided else round(self.grid.left(q, self._asked)),
@@ -62,7 +66,7 @@ def searched(
     What to run next depends on the rounds before and on nothing else that the store may hold, so
     that the same command goes on after a kill as if there had been none.
     """
-    from espalier.adaptive import grid, look, reasons, scores_of, steps_of
+    from espalier.adaptive import doubts, grid, look, reasons, scores_of, steps_of
 
     made = grid(planned)
     outcome = Outcome()
@@ -82,7 +86,14 @@ def searched(
                 _tell_decided(made, before, now)
     if not quiet:
         _tell_end(made, now, asked)
-    return outcome, Search(grid=made, rounds=rounds, last=now, reasons=reasons(made, asked, now))
+    more = scores_of(planned, store).keys() - made.measures(asked)
+    return outcome, Search(
+        grid=made,
+        rounds=rounds,
+        last=now,
+        reasons=reasons(made, asked, now),
+        doubt=None if more else doubts(now),
+    )
 
 
 def _merge(whole: Outcome, part: Outcome) -> None:
