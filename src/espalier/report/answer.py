@@ -17,6 +17,9 @@ from espalier.report.words import Words
 
 Finding = Mapping[str, Any]
 
+FEW = 6
+"""Abilities that one part of a sentence names."""
+
 MOST_MODELS = 3
 """Untuned models that the answer speaks of; the others are in the table."""
 
@@ -77,13 +80,18 @@ def certainty(view: View, findings: Sequence[Finding], words: Words) -> tuple[st
 def _scored(view: View, model: str, words: Words) -> str:
     """Say on what a model is above chance, on what it may be guessing, and its other scores."""
     by: dict[str, list[str]] = defaultdict(list)
+    headline: dict[str, Measure] = {}
+    for measure in view.measures:
+        headline.setdefault(measure.ability, measure)
     for p in view.points:
-        if p.model == model:
+        if p.model == model and headline[p.measure.ability] == p.measure:
             write = Unit(p.measure.share, words("unit.points"), words("unit.to"))
             interval = write.score_interval(p.interval) if p.interval else ""
             name = full_title(p.measure, view)
             told = f"{name} {write.score(p.score)}" + (f" ({interval})" if interval else "")
             by[_against_chance(p)].append(told)
+    for told_of in by.values():
+        told_of[:] = _few(told_of, words)
     first = words("scores.plain", model=model, parts=words.names(by["plain"]))
     parts = [first] if by["plain"] else []
     if by["above"]:
@@ -93,6 +101,13 @@ def _scored(view: View, model: str, words: Words) -> str:
             said = words(f"scores.{kind}", names=words.names(by[kind]))
             parts.append(said if parts else f"{model} {said}")
     return words("scores.sentence", parts=words.join(parts))
+
+
+def _few(told: list[str], words: Words) -> list[str]:
+    """Cut a long list: the table below it has them all."""
+    return (
+        told if len(told) <= FEW else [*told[: FEW - 1], words("list.more", n=len(told) - FEW + 1)]
+    )
 
 
 def _against_chance(p: Point) -> str:

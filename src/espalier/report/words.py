@@ -29,6 +29,7 @@ ENGLISH: Mapping[str, str] = {
     "unit.points": "points",
     "unit.to": "to",
     "list.and": "{first} and {last}",
+    "list.more": "{n} more",
     "list.comma": ", ",
     "list.semicolon": "; ",
     "list.clause": ", ",

@@ -19,6 +19,7 @@ CHINESE: Mapping[str, str] = {
     "unit.points": "个百分点",
     "unit.to": "至",
     "list.and": "{first} 和 {last}",
+    "list.more": "另外 {n} 项",
     "list.comma": "、",
     "list.semicolon": "；",
     "list.clause": "，",

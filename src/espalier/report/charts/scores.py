@@ -1,4 +1,4 @@
-"""Scores: what untuned models score, with what guessing would; shares share a panel."""
+"""Scores: what untuned models score, with what guessing would; what has one unit shares a panel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ def scores(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> F
     if not view.untuned:
         return None
     shares = [p for p in view.points if p.measure.share]
-    others = [[p for p in view.points if p.measure == m] for m in view.measures if not m.share]
+    metrics = dict.fromkeys((m.metric, m.higher) for m in view.measures if not m.share)
+    others = [
+        [
+            p
+            for p in view.points
+            if (p.measure.metric, p.measure.higher) == one and not p.measure.share
+        ]
+        for one in metrics
+    ]
     panels, records = [], list[g.Record]()
     for points in (shares, *others):
         if points:
@@ -67,7 +75,7 @@ def _panel(view: View, points: Sequence[Point], words: Words) -> tuple[Panel, li
         *g.across(x, y, g.paint(g.model_colours(view)), g.tooltip(records[0]), **offset),
     ]
     said = words.join(f"{r['_series']}, {r['_row']}: {r[words('tip.score')]}" for r in records)
-    name = words("tip.score") if share else rows[0]
+    name = words("tip.score") if share else rows[0] if len(rows) == 1 else points[0].measure.metric
     higher = points[0].measure.higher
     panel = g.panel(
         words,
