@@ -255,13 +255,18 @@ def best(
     most: Mapping[str, float],
     least: Mapping[str, float],
     strategies: Sequence[tuple[str, float | None]],
+    staged_from: float = 0.0,
 ) -> tuple[float, dict[str, int], tuple[str, float | None]]:
-    """Return the largest utility within a budget, and where it lies: a search of the truth."""
+    """Return the largest utility within a budget, and where it lies: a search of the truth.
+
+    Strategies of several stages count from so many rows on.
+    """
     options = list(_options(budget, most, least))
     top = (-np.inf, {}, ("multitask", None))
     for strategy, k in strategies:
         for amounts in options:
-            if strategy != "multitask" and len(amounts) < len(ABILITIES):
+            few = len(amounts) < len(ABILITIES) or sum(amounts.values()) < staged_from
+            if strategy != "multitask" and few:
                 continue
             value = utility(surface, amounts, strategy, k, weights)
             top = max(top, (value, amounts, (strategy, k)), key=lambda t: t[0])

@@ -238,6 +238,17 @@ def test_a_strategy_is_only_recommended_for_sources_it_was_run_on() -> None:
         assert c.strategy == "multitask" or set(c.amounts) == set(ABILITIES)
 
 
+def test_a_strategy_is_not_recommended_for_far_fewer_rows_than_it_was_run_on() -> None:
+    def truth(cell: Cell, ability: str) -> float:
+        return min(only_growth(cell, ability) + 0.2 * (cell.strategy == "sequential"), 1.0)
+
+    measured = simulated(cells(), truth)  # sequential was run on 12,288 rows
+    for rows, expected in ((12288.0, "sequential"), (2000.0, "multitask")):
+        found = recommend(measured, budget={"rows": rows}, setting=SETTING)
+        assert found.choice is not None
+        assert found.choice.strategy == expected
+
+
 def test_four_cells_are_the_fewest() -> None:
     found = recommend(simulated([Cell(model="small", amounts={"math": n}) for n in (64, 256)]))
     assert found.choice is None

@@ -8,8 +8,9 @@ measurements reach (`_candidates`).  Utility is the weighted mean of the abiliti
 of its metric's range, better positive.
 
 What is never done: amounts more than twice the most that was measured; sources together that were
-never trained together; a strategy on sources it was never run on; a budget of more than twice
-what the largest cell took.  Where nothing is left, `refused` says so.
+never trained together; a strategy on sources it was never run on, or on less than a quarter of
+the rows it was run on; a budget of more than twice what the largest cell took.  Where nothing is
+left, `refused` says so.
 """
 
 from __future__ import annotations

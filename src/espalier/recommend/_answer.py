@@ -15,7 +15,7 @@ from espalier.errors import EspalierError
 from espalier.finding import within
 from espalier.mixture import Mixture
 from espalier.recommend._asked import Asked
-from espalier.recommend._candidates import REACH, Limits, proportional, spread_out, uniform
+from espalier.recommend._candidates import Limits, proportional, spread_out, uniform
 from espalier.recommend._cells import Cells, Mix
 from espalier.recommend._decide import Question, front, regret, worth_running
 from espalier.recommend._ground import sizes_of
@@ -209,7 +209,7 @@ class Teller:
         own = [sum(m.rows) for m in cells.reach if m.strategy == choice.strategy]
         total = sum(choice.rows)
         if choice.strategy != cells.strategies[0] and not (
-            min(own) / REACH <= total <= max(own) * REACH
+            min(own) / 1.5 <= total <= max(own) * 1.5
         ):
             found.append(
                 f"{choice.strategy} was run on {_range(own)} rows only, and here on {total:,}"

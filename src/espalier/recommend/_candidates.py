@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 REACH = 2.0
 """How far beyond the most measured rows of a source a recipe may go: one doubling."""
+NEAR = 4.0
+"""How many times fewer rows than it was run on a strategy may be recommended for."""
 MANY = 6
 """With more sources than this, only the sets of sources that were trained are considered."""
 DIGITS = 3
@@ -46,6 +48,8 @@ class Limits:
     most: Floats
     together: float
     """The most rows of a mixture of several sources."""
+    totals: Mapping[str, tuple[float, float]]
+    """Strategy -> the fewest and the most rows it may be recommended for; the reference: any."""
     last: int | None
     """The source that stages of DMT end with, which is not replayed; None where unknown."""
 
@@ -70,7 +74,9 @@ class Limits:
         replayed = [n for place, n in enumerate(mix.rows) if n and place != self.last]
         whole = not mix.k or len(mix.support) < 2 or all(int(n * mix.k) for n in replayed)
         small = len(mix.support) < 2 or sum(mix.rows) <= self.together
-        return bool(inside.all()) and any(mix.rows) and whole and small
+        low, high = self.totals.get(mix.strategy, (0.0, math.inf))
+        near = low <= sum(mix.rows) <= high
+        return bool(inside.all()) and any(mix.rows) and whole and small and near
 
     def fill(self, parts: Floats, spend: float, strategy: str, k: float | None) -> Mix | None:
         """Return the mix in these proportions that spends so much of the budget, if there is one.

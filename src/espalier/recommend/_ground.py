@@ -10,7 +10,7 @@ import numpy as np
 
 from espalier.errors import SpecError, choices
 from espalier.recommend._asked import Asked
-from espalier.recommend._candidates import REACH, Limits
+from espalier.recommend._candidates import NEAR, REACH, Limits
 from espalier.recommend._cells import MOST, Cells, lend
 from espalier.recommend._price import prices
 from espalier.recommend._transfer import transfer
@@ -133,8 +133,18 @@ def limits_of(asked: Asked, cells: Cells) -> Limits:
         least=np.array([float(low) for low, _ in cells.region.values()]),
         most=np.array(most),
         together=REACH * max(mixed, default=0),
+        totals=_totals(cells),
         last=cells.sources.index(last) if last in cells.sources else None,
     )
+
+
+def _totals(cells: Cells) -> dict[str, tuple[float, float]]:
+    """Return how many rows each strategy but the reference may be recommended for."""
+    found: dict[str, list[int]] = {}
+    for mix in cells.reach:
+        if mix.strategy != cells.strategies[0]:
+            found.setdefault(mix.strategy, []).append(sum(mix.rows))
+    return {name: (min(rows) / NEAR, max(rows) * REACH) for name, rows in found.items()}
 
 
 def beyond_reach(asked: Asked, cells: Cells, limits: Limits) -> str:
