@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from math import comb
+from textwrap import indent
 
 import pytest
 
@@ -48,6 +49,26 @@ REPLIES = {
     "another language first": f"```bash\nls\n```\n```python\n{WHOLE}```",
     "carriage returns": WHOLE.replace("\n", "\r\n"),
     "a main block": f'{WHOLE}\nif __name__ == "__main__":\n    print(double([1]))\n',
+    "a fence that ends behind the code": f"```python\n{WHOLE.strip()}```",
+    "a fence in a list": "1. So:\n\n   ```python\n" + indent(WHOLE, "   ") + "   ```\n2. Done",
+    "a fence within a string": (
+        '```python\ndef double(xs):\n    """\n    ```\n    double([1])\n    ```\n    """\n'
+        "    return [2 * x for x in xs]\n```"
+    ),
+    "an example first": f"```python\n>>> double([1])\n[2]\n```\n```python\n{WHOLE}```",
+    "a call first": f"```python\nprint(double([1]))\n```\n```python\n{WHOLE}```",
+    "another sort of fence": f"~~~py\n{WHOLE}~~~",
+    "a constant before it": (
+        "So:\n\nTWO = 2\n\ndef double(xs):\n    return [x * TWO for x in xs]\n\nDone."
+    ),
+    "a name that is assigned": "```python\ndouble: object = lambda xs: [x * 2 for x in xs]\n```",
+    "marks of a few-shot prompt": f"[BEGIN]\n{WHOLE}[DONE]",
+    "asserts of its own behind it": (
+        f"{WHOLE}\n# Test\nprint(double([1]))\nassert double([1]) == [3]"
+    ),
+    "a completion with asserts of its own": f"{BODY}\nassert double([1]) == [3]\n",
+    "the prompt again": f"{PROMPT}{BODY}",
+    "Chinese around it": f"代码如下：\n```python\n{WHOLE}```\n希望有帮助。",
     "an own import": f"```python\nfrom typing import List\n\n{WHOLE}```",
 }
 
