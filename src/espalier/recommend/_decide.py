@@ -30,8 +30,6 @@ RIVALS = 160
 LOOKED_AT = 2000
 HOPE = 2.0
 """A recipe might be the best where so many standard deviations make it so."""
-CAUTION = 0.0
-"""Standard deviations of utility that a recipe must be better by."""
 DRAWS = 64
 """Draws of each sample of a surface."""
 NEXT = 3
@@ -150,7 +148,7 @@ def decide(question: Question, limits: Limits) -> Decision:
     allowed, refused, warnings = _floors(question, kept, len(near))
     if refused:
         return Decision(choice=None, refused=refused, rivals=tuple(near[:RIVALS]))
-    best = int(np.where(allowed, means - CAUTION * spreads, -np.inf).argmax())
+    best = int(np.where(allowed, means, -np.inf).argmax())
     hopes = np.where(allowed, means + HOPE * spreads, -np.inf)
     order = dict.fromkeys([best, *(-means).argsort()[: RIVALS // 2], *(-hopes).argsort()])
     rivals = [near[int(i)] for i in order if allowed[i]][:RIVALS]
