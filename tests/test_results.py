@@ -200,6 +200,8 @@ BROKEN = {
         "a key is one measurement",
     ),
     "one key, two models": (rows({"key": "a"}, {"key": "a", "model": "b"}), "one measurement"),
+    "a source without a name": (rows({"amounts": '{" ": 5}'}), "a source without a name"),
+    "a seed in words": (rows({"seed": "first"}), "write a whole number, or nothing"),
     "one key, two abilities": (rows({"key": "a"}, {"key": "a", "ability": "b"}), "one measurement"),
 }
 

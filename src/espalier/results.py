@@ -62,6 +62,8 @@ COLUMNS: Mapping[str, Kind] = {
 """Every column in the order it is written, with what it holds."""
 
 REQUIRED = ("model", "strategy", "amounts", "ability", "score")
+ROWS_WELCOME = 'write rows of each source, such as {"math": 430, "code": 78}'
+UNTUNED = f"{ROWS_WELCOME}, or {{}} for the untuned base"
 SETS: Mapping[str, tuple[str, ...]] = {
     "protocol": ("epochs", "updates"),
     "role": ("in", "out"),
@@ -211,7 +213,8 @@ def tidy(
         table[name] = _read_column(frame.get(name), name, kind, check)
     for name in REQUIRED:
         if name != "score":
-            check.no(table[name] == "", name, table[name], "write a name; it is required")
+            welcome = UNTUNED if name == "amounts" else "write a name; it is required"
+            check.no(table[name] == "", name, table[name], welcome)
     codes, mixtures = _mixtures(table["amounts"], check)
     known = _sources(mixtures, codes, sources, set(table["ability"]), check, sidecar=sidecar)
     table["mixture"] = codes
@@ -386,7 +389,8 @@ def _numbers(values: pd.Series, name: str, check: _Check) -> pd.Series:
         empty = values.isna() | text.isin(EMPTY)
         numbers = pd.to_numeric(text.mask(empty, ""), errors="coerce").astype("float64")
         bad = numbers.isna() & ~empty
-        check.no(bad, name, values, f"write a number such as 0.25, or nothing{_hint(name)}")
+        example = "a whole number" if COLUMNS.get(name) == "integer" else "a number such as 0.25"
+        check.no(bad, name, values, f"write {example}, or nothing{_hint(name)}")
     numbers = pd.Series(numbers.to_numpy(dtype="float64", na_value=np.nan))
     check.no(np.isinf(numbers), name, values, "write a finite number, or nothing")
     check.no(numbers.abs() > LARGEST, name, values, f"no {name} is beyond {LARGEST:g}")
@@ -425,7 +429,7 @@ def _mixtures(texts: pd.Series, check: _Check) -> tuple[Any, tuple[Mapping[str, 
 
 def _amounts(text: str) -> dict[str, int]:
     """Return source -> rows without the zeros; raise ValueError with what would be welcome."""
-    welcome = 'write rows of each source, such as {"math": 430, "code": 78}'
+    welcome = ROWS_WELCOME
     try:
         pairs = json.loads(text, object_pairs_hook=_Pairs, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
@@ -434,6 +438,8 @@ def _amounts(text: str) -> dict[str, int]:
         raise ValueError(f"is not a JSON object; {welcome}")
     mixture: dict[str, int] = {}
     for name, rows in pairs:
+        if not name.strip():
+            raise ValueError(f"has a source without a name; {welcome}")
         if name in mixture:
             raise ValueError(f"names '{name}' twice; {welcome}")
         if isinstance(rows, bool) or not isinstance(rows, int | float):
