@@ -8,6 +8,7 @@ from rich.console import Console
 from espalier.analysis import analyze
 from espalier.report import summary
 from espalier.report.answer import answer, certainty
+from espalier.report.charts.mixing import _located
 from espalier.report.numbers import Unit, plain
 from espalier.report.view import view
 from espalier.report.words import Words
@@ -184,3 +185,29 @@ def test_numbers_are_written_for_readers():
     assert own.score_interval((1.2, 1.3)).translate(glued) == "1.2 to 1.3"
     assert share.score(None) == own.difference_interval(None) == "–"
     assert [plain(v) for v in (0.5, 12345.6, 3.0, -0.25)] == ["0.5", "12,346", "3", "−0.25"]
+
+
+def test_an_ability_that_two_sources_teach_is_named_with_its_source():
+    grown = only("growth", ability="math")[0]
+    pair = [{**grown, "source": name, "design": "single"} for name in ("math", "rft")]
+    sentence = said(pair)[0]
+    assert "math · math (" in sentence
+    assert "math · rft (" in sentence
+
+
+def test_the_summary_tells_the_same_strategy_at_two_mixtures_apart():
+    lost = only("forgetting", ability="math")[0]
+    pair = [{**lost, "amounts": {"math": rows, "code": rows}} for rows in (256, 1024)]
+    text = io.StringIO()
+    table = fake.table(1, seeds=1)
+    findings = {"version": 1, "findings": pair, "claims": [], "left_out": []}
+    Console(file=text, width=80).print(summary(table, findings))
+    assert " 512 rows, seq" in text.getvalue()
+    assert " 2,048 rows, seq" in text.getvalue()
+
+
+def test_a_crossover_that_may_be_anywhere_is_not_drawn():
+    records = [{"_x": n, "_series": "m"} for n in (64, 1024)]
+    anywhere = {"model": "m", "interval": [64, 1024]}
+    assert not _located(anywhere, records)
+    assert _located({**anywhere, "interval": [64, 512]}, records)

@@ -42,8 +42,8 @@ def analyze(
     opened, _ = open_table(table, sources, items, store, sets)
     findings = analysis.analyze(opened)
     if json_file is not None and str(json_file) == "-":
-        click.echo(findings.to_json())
+        click.echo(findings.to_json(), nl=False)
         return
     if json_file is not None:
-        write_whole(json_file, findings.to_json() + "\n")
+        write_whole(json_file, findings.to_json())
     console().print(summary(opened, findings))

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from espalier.report.lookup import full_title, is_of, unit
+from espalier.report.lookup import full_title, grown, is_of, unit
 from espalier.report.numbers import Unit
 from espalier.report.view import Measure, Point, View
 from espalier.report.words import Words
@@ -148,7 +148,7 @@ def _growth(view: View, findings: Sequence[Finding], every: Sequence[Finding], w
     by: dict[str, list[str]] = defaultdict(list)
     for f in alone:
         if f["model"] == model:
-            by[f["verdict"]].append(_grown(view, f, words) + _elsewhere(f, every, words))
+            by[f["verdict"]].append(_grown(view, f, alone, words) + _elsewhere(f, every, words))
     parts = [
         words(
             f"answer.growth.{verdict}" + ("" if len(by[verdict]) == 1 else ".many"),
@@ -162,19 +162,20 @@ def _growth(view: View, findings: Sequence[Finding], every: Sequence[Finding], w
     return words("answer.growth", parts=words.join(parts), where=_where(view, model, words))
 
 
-def _grown(view: View, f: Finding, words: Words) -> str:
+def _grown(view: View, f: Finding, beside: Sequence[Finding], words: Words) -> str:
     """Write `math (+4.1 points per doubling, +3.2 to +5.0)`."""
+    name = grown(f, beside)
     if f["verdict"] == "undecided" or f["estimate"] is None:
-        return str(f["ability"])
+        return name
     if f["verdict"] == "plateaus" and f.get("plateau_at"):
         span = f.get("plateau_interval")
         reach = f"{span[0]:,.0f} {words('unit.to')} {span[1]:,.0f}" if span else ""
         near = words("answer.near", rows=words.rows(f["plateau_at"]))
-        return f"{f['ability']} ({words.clauses(near, reach)})"
+        return f"{name} ({words.clauses(near, reach)})"
     write = unit(f, view, words)
     size = words("test.per doubling", value=write.difference(f["estimate"]))
     reach = write.difference_interval(f["interval"]) if f["interval"] else ""
-    return f"{f['ability']} ({words.clauses(size, reach)})"
+    return f"{name} ({words.clauses(size, reach)})"
 
 
 def _elsewhere(f: Finding, every: Sequence[Finding], words: Words) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from espalier.report.numbers import Unit
@@ -41,6 +41,13 @@ def full_title(measure: Measure, view: View) -> str:
 def measured(finding: Mapping[str, Any], view: View) -> Measure | None:
     """Return the measure a finding is about; None where it averages several."""
     return next((m for m in view.measures if is_of(finding, m)), None)
+
+
+def grown(finding: Mapping[str, Any], beside: Sequence[Mapping[str, Any]]) -> str:
+    """Name the ability of a growth finding, and its source where others teach the same one."""
+    ability, source = str(finding["ability"]), finding.get("source")
+    sources = {f.get("source") for f in beside if f["ability"] == finding["ability"]}
+    return f"{ability} · {source}" if source and len(sources) > 1 else ability
 
 
 def unit(finding: Mapping[str, Any], view: View, words: Words) -> Unit:

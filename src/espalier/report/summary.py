@@ -58,7 +58,7 @@ def summary(
                 size += f" ({row.interval})"
             narrow |= _seems_clear(finding)
             verdict = Text(row.verdict, style=STYLES.get(row.tone, ""))
-            lines.add_row(Text(f"  {_short(finding, row, words)}"), Text(size), verdict)
+            lines.add_row(Text(f"  {_short(finding, row, own, words)}"), Text(size), verdict)
         parts.append(lines)
         if len(own) > MOST:
             more = words("summary.more", n=len(own) - MOST)
@@ -92,8 +92,12 @@ def _none(seen: View, told: Mapping[str, Any], words: Words) -> str:
     return words("summary.none", why=words.join(why))
 
 
-def _short(finding: Mapping[str, Any], row: Row, words: Words) -> str:
-    """Name a finding in few words: the page has the rest."""
+def _short(
+    finding: Mapping[str, Any], row: Row, own: Sequence[Mapping[str, Any]], words: Words
+) -> str:
+    """Name a finding in few words, but apart from the others of its kind: the page has the rest."""
+    from espalier.report.lookup import grown
+
     match finding["kind"]:
         case "mixing":
             return f"{row.ability}, {words('test.at', rows=words.rows(finding['amount']))}"
@@ -101,7 +105,12 @@ def _short(finding: Mapping[str, Any], row: Row, words: Words) -> str:
             return words.method(str(finding.get("label") or finding.get("strategy")))
         case "forgetting":
             label = words.method(str(finding.get("label") or finding.get("strategy")))
-            return f"{row.ability}, {label}"
+            amounts = finding.get("amounts") or {}
+            alone = all((f.get("amounts") or {}) == amounts for f in own)
+            total = "" if alone else words.rows(sum(amounts.values()))
+            return words.clauses(row.ability, total, label)
+        case "growth" if row.ability == finding["ability"]:
+            return grown(finding, own)
     return row.ability
 
 

@@ -63,7 +63,7 @@ def _test(view: View, finding: Finding, words: Words, most_rows: int) -> Row:
     return Row(
         kind=finding["kind"],
         ability=_named(view, finding, words),
-        model=finding["model"],
+        model=words("test.all models") if finding["model"] == "all" else finding["model"],
         what=what,
         estimate=estimate,
         interval=interval,

@@ -411,6 +411,7 @@ ENGLISH: Mapping[str, str] = {
     "sensitivity.gain": "Gain per doubling",
     "sensitivity.predicted": "Predicted",
     "test.overall": "overall",
+    "test.all models": "all",
     "test.correlation": "rank correlation",
     "test.rate": "{rate} synthetic for one human row",
     "noise.items only": "items only (one seed)",

@@ -115,7 +115,7 @@ def score_axis(share: bool, title: str | None = None, **more: Any) -> alt.Axis:
         "tickCount": 5,
         "labelOverlap": True,
         "labelSeparation": 8,
-        **({"format": ".0%"} if share else {}),
+        **({"format": ".2~%"} if share else {}),
         **more,
     }
     return alt.Axis(title=title, **options)

@@ -76,7 +76,7 @@ def _panel(
         dots.mark_point(filled=True, size=500, opacity=0, aria=False).encode(x=x, y=y, tooltip=tip),
     ]
     for f in own:
-        if f.get("of") == "crossover" and f["estimate"]:
+        if f.get("of") == "crossover" and f["estimate"] and _located(f, records):
             one = len(view.models) == 1
             shade = "open" if one else tones[f["model"]]
             text = words("crossover") if one or f["model"] == view.models[-1] else ""
@@ -92,3 +92,13 @@ def _panel(
     return g.panel(
         words, layers, records, title=name, note=note, alt_text=f"{name}: {said}"
     ), records
+
+
+def _located(crossover: Finding, records: Sequence[g.Record]) -> bool:
+    """Say whether a crossover is known to lie anywhere: not where every measured amount may be it.
+
+    A difference that is zero throughout changes its sign too, at a place that says nothing.
+    """
+    interval = crossover["interval"]
+    amounts = [r["_x"] for r in records if r["_series"] == crossover["model"]]
+    return not interval or interval[0] > min(amounts) or interval[1] < max(amounts)
