@@ -144,7 +144,7 @@ BROKEN = {
     "amounts true": (rows({"amounts": '{"math": true}'}), "has no number of rows"),
     "amounts twice": (rows({"amounts": '{"math": 1, "math": 2}'}), "names 'math' twice"),
     "amounts nested": (rows({"amounts": '{"math": {"rows": 1}}'}), "has no number of rows"),
-    "amounts empty": (rows({"amounts": ""}), "it is required"),
+    "amounts empty": (rows({"amounts": ""}), "or {} for the untuned base"),
     "score text": (rows({}, {"score": "good"}), "row 2, column 'score': 'good'"),
     "score with a comma": (rows({"score": "0,25"}), "write a number"),
     "score in percent signs": (rows({"score": "25%"}), "write a number"),
