@@ -529,3 +529,40 @@ def test_rows_of_one_run_that_are_there_twice_are_named():
     said = analyze(tidy(thin("no seeds, rows of replicates"))).left_out
     assert any("seed" in entry["why"] for entry in said)
     assert not analyze(tidy(thin("one model"))).left_out
+
+
+def test_rates_are_read_off_joined_points_where_no_form_is_near_them():
+    # two steps: a shape that no form of growth has, planted four synthetic rows to a human one
+    def score(rows: float) -> float:
+        return float(
+            np.interp(
+                np.log2(rows), [3, 6, 8, 10, 12, 14, 16], [0.1, 0.12, 0.35, 0.41, 0.6, 0.66, 0.85]
+            )
+        )
+
+    rng = np.random.default_rng(3)
+    rows = [
+        {
+            "model": "m",
+            "strategy": "multitask",
+            "amounts": json.dumps({source: amount}),
+            "ability": "skill",
+            "role": "in",
+            "score": score(amount * worth) + rng.normal(0, 0.004),
+            "stderr": 0.004,
+            "n": 1000,
+            "seed": seed,
+        }
+        for source, worth in (("human", 1.0), ("made", 0.25))
+        for amount in (64, 256, 1024, 4096, 16384)
+        for seed in range(3)
+    ]
+    origins = (
+        Origin(name="human", ability="skill", origin="human"),
+        Origin(name="made", ability="skill", origin="synthetic"),
+    )
+    (found,) = analyze(tidy(pd.DataFrame(rows), sources=origins)).of("exchange")
+    rates = {r["amount"]: r for r in found["rates"]}
+    low, high = rates[1024]["interval"]
+    assert low <= 4 <= high
+    assert high / low < 3

@@ -31,7 +31,7 @@ TOGETHER = (
 FEW_MIXTURES = "confounded: {count} mixtures are too few to separate amount and ratio"
 
 RATE_AMOUNTS = "a rate needs two amounts of each source, and five together"
-NO_RATE = "no single rate: the two sources do not follow one curve"
+NO_RATE = "no single rate: no one curve, shifted, fits both sources"
 FLAT_RATE = "the amounts are too few or the curves too flat to find a rate"
 NOT_REACHED = "the synthetic rows measured do not reach this score"
 HARDLY_REACHED = "within the noise, the synthetic rows measured may not reach this score"

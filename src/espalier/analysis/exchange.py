@@ -5,13 +5,14 @@ log2 rows: `synthetic(n) = human(n / rate)`.  The rate and its interval come fro
 the misfit over the shift, each shift with the best of the forms of growth.  Where one curve does
 not fit both (5 %), there is no single rate; then the verdict compares the sources at equal
 amounts.  The rates at stated amounts need no common curve: they read off the synthetic curve
-where it reaches what so many human rows reach.
+where it reaches what so many human rows reach, or off its joined points where no form is near
+them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +31,8 @@ Points = Mapping[int, Condition]
 
 SHIFTS = np.round(np.arange(-12, 12.01, 0.1), 10)
 """Rates from 1/4096 to 4096 are looked at."""
+MISFIT = 0.01
+"""Forms less likely than this to have made the points are not read off."""
 DRAWS = 200
 
 
@@ -197,8 +200,8 @@ def _rates(
     count = len(human)
     n_h, n_s = tuple(human), tuple(synthetic)
     fine = np.geomspace(n_s[0], n_s[-1], 400)
-    first, copies_h = _curves(block, human, spreads[:count], stream=0)
-    second, copies_s = _curves(block, synthetic, spreads[count:], stream=1)
+    first, copies_h = _drawn(block, human, spreads[:count], stream=0)
+    second, copies_s = _drawn(block, synthetic, spreads[count:], stream=1)
     rates = []
     for n in n_h:
         at = np.array([n], dtype=np.float64)
@@ -274,6 +277,33 @@ def _curves(block: Block, points: Points, spreads: Floats, *, stream: int) -> tu
     fitted = tuple(fit(grid, amounts, copies, 1 / spreads) for grid in forms)
     cost = np.stack([f.misfit + PRICE * g.parameters for f, g in zip(fitted, forms, strict=True)])
     return curve, _Copies(fitted, cost.argmin(axis=0))
+
+
+Drawn = Callable[[Floats], Floats]
+
+
+def _drawn(block: Block, points: Points, spreads: Floats, *, stream: int) -> tuple[Drawn, Drawn]:
+    """Return the curve to read rates off, and noisy copies of it.
+
+    Where no form is near the points, they are joined by straight lines over the logarithm of the
+    amount: a rate read off a form that misfits would be wrong whatever its interval says.
+    """
+    curve, copies = _curves(block, points, spreads, stream=stream)
+    spare = len(points) - len(curve.straight) - len(curve.bent)
+    if spare < 1 or chdtrc(spare, curve.misfit) >= MISFIT:
+        return curve, copies
+    at = np.log(np.array(list(points), dtype=np.float64))
+    scores = np.array([block.mean(c) for c in points.values()])
+    noise = np.random.default_rng(stream).standard_normal((DRAWS, len(at)))
+    noisy = scores + noise * np.sqrt(spreads)
+
+    def joined(amounts: Floats) -> Floats:
+        return np.asarray(np.interp(np.log(amounts), at, scores))
+
+    def all_joined(amounts: Floats) -> Floats:
+        return np.stack([np.interp(np.log(amounts), at, one) for one in noisy])
+
+    return joined, all_joined
 
 
 def _ceiling(

@@ -150,8 +150,8 @@ REASONS: Mapping[str, str] = {
     "a rate needs two amounts of each source, and five together": (
         "折合率需要每个来源至少两种数量，合计至少五种"
     ),
-    "no single rate: the two sources do not follow one curve": (
-        "没有单一的折合率：两个来源不在同一条曲线上"
+    "no single rate: no one curve, shifted, fits both sources": (
+        "没有单一的折合率：没有一条曲线平移后能同时贴合两个来源"
     ),
     "the amounts are too few or the curves too flat to find a rate": (
         "数量太少或曲线太平，求不出折合率"
