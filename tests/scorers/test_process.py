@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from espalier.ability import Item, Reply
+from espalier.scorers._numbers import values
 from espalier.scorers.process import process, reached, worked
 
 
@@ -85,3 +86,12 @@ def test_the_references_of_gsm8k_reach_all_their_steps_and_those_of_others_few()
     others = [grade(item, Reply(text=other.target)).score for item, other in shifted]
     scored = [one for one in others if one is not None]
     assert sum(scored) / len(scored) < 0.1
+
+
+def test_an_endless_run_of_digits_is_read_in_one_go() -> None:
+    endless = "9" * 200_000
+
+    found = list(values(f"{endless} 1/{endless}.5 #### {endless}"))
+
+    assert len(found) == 4
+    assert found[0].plain == found[-1].plain == endless

@@ -20,7 +20,7 @@ NUMBER = re.compile(
 _VALUE = re.compile(
     r"(?:(?P<sign>(?<![\w.)])-)?\s?\\[dt]?frac\s*\{\s*(?P<top>[0-9]+)\s*\}\s*\{\s*(?P<under>[0-9]+)\s*\}"
     rf"|(?P<hundredths>百分之\s*)?(?P<number>{NUMBER.pattern})"
-    r"(?:\s?/\s?(?P<divisor>[0-9]+)(?![0-9]*[./][0-9]))?)"
+    r"(?:\s?/\s?(?P<divisor>[0-9]++)(?![./][0-9]))?)"
     r"(?:\s?\\?(?P<percent>%))?"
 )
 _SUPERSCRIPTS = dict.fromkeys(map(ord, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ"))
@@ -63,7 +63,7 @@ def value_text(text: str) -> str:
     r"""Return `text` as numbers are looked for in it: `m²` bare, `1{,}200` and `1\,200` joined."""
     bare = re.sub(r"[\u2460-\u24ff]", " ", text).translate(_SUPERSCRIPTS)  # ① is a label
     joined = plain_text(bare).replace("{,}", ",").replace("\N{FRACTION SLASH}", "/")
-    joined = re.sub(r"([0-9]+)\s*分之\s*([0-9]+)", r"\2/\1", joined)
+    joined = re.sub(r"(?<![0-9])([0-9]++)\s*分之\s*([0-9]+)", r"\2/\1", joined)
     return re.sub(r"(?<=[0-9])\\[,! ](?=[0-9])", "", re.sub(r"(?<=[0-9]),\\!", ",", joined))
 
 
