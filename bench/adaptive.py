@@ -332,7 +332,9 @@ def tunnel(store: Path, *, workers: int, yardstick: bool) -> dict[str, Any]:
 
     adaptive = run("adaptive", "--adaptive")["adaptive"]
     run("full")
-    short, full = answered("adaptive"), answered("full")
+    short = {tuple(q["subject"]): q["answer"] for q in adaptive["questions"]}
+    decided = {tuple(q["subject"]) for q in adaptive["questions"] if q["decided"]}
+    full = answered("full")
     asked = set(adaptive_kinds())
     kept = [subject for subject in full if subject[0] in asked]
     result: dict[str, Any] = {
@@ -340,7 +342,8 @@ def tunnel(store: Path, *, workers: int, yardstick: bool) -> dict[str, Any]:
         "rounds": len(adaptive["rounds"]),
         "ended": adaptive["ended"],
         "questions": len(kept),
-        "decided": sum(q["decided"] for q in adaptive["questions"]),
+        "decided": len(decided),
+        "agree_where_decided": _share(short[s] == full[s] for s in kept if s in decided),
         "agree": _share(short.get(s, "undecided") == full[s] for s in kept),
         "disagreements": {
             " ".join(s): f"{full[s]} -> {short.get(s, 'undecided')}"

@@ -8,8 +8,9 @@ beside the surface.  How much each of these matters is chosen by marginal likeli
 
 Shares are treated as arc sines of their roots, so that noise is alike near 0 and in the middle and
 no forecast leaves 0 to 1.  What a run scatters is taken from repeated runs; it may grow with the
-rows, and how fast is as uncertain as so few repetitions leave it.  A forecast decides what to run
-next, and is never told as a result.
+rows, and how fast is as uncertain as so few repetitions leave it; far from any that was repeated,
+large scatter is thought possible.  A forecast decides what to run next, and is never told as a
+result.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ WIDE = 10.0
 """Variance of the level of a model, in the same units: next to unknown."""
 BELIEF = 2.0
 """Degrees of freedom that half as much noise again as that of the items counts for."""
+DOUBT = 4.0
+"""Degrees of freedom the noise is known with where nothing near was repeated."""
 STEEPNESS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 """Doublings of the noise's variance with one doubling of the rows: each is thought as likely."""
 
@@ -69,8 +72,8 @@ class Forecast:
     """Variance of one more run of each condition, items included, for each `STEEPNESS`."""
     chances: Floats
     """Of each `STEEPNESS`."""
-    df: float
-    """Degrees of freedom that the noise is known with."""
+    df: Floats
+    """Degrees of freedom that the noise of each is known with: of repeated runs near it."""
     share: bool
 
     def draw(self, random: np.random.Generator, conditions: Ints) -> Floats:
@@ -113,6 +116,7 @@ def forecast(
     rows = np.log2(np.exp2(features[:, :2]).sum(axis=1) - 1)
     noises, chances = _noises(rows, seen, squares, (runs - 1).astype(np.float64), 1.5 * items)
     noise = chances @ noises
+    near = _near(features, features[seen], models, models[seen])
     unit = max(float(means.var()), float(noise[seen].min()) / 10)
     error = noise[seen] / runs / unit
     level = float(means.mean())
@@ -129,13 +133,20 @@ def forecast(
         covariance=unit * (kernel - kernel[:, seen] @ weights),
         noises=noises,
         chances=chances,
-        df=float((runs - 1).sum()) + BELIEF,
+        df=near @ (runs - 1) + DOUBT,
         share=share,
     )
 
 
 def _back(scores: Floats) -> Floats:
     return np.asarray(np.sin(np.clip(scores, 0, math.pi / 2)) ** 2, dtype=np.float64)
+
+
+def _near(x: Floats, y: Floats, of: Ints, to: Ints) -> Floats:
+    """Return how much the noise of one condition says of another's."""
+    distance = np.square(x[:, None] - y[None]).sum(axis=2)
+    alike: Floats = np.exp(-distance / 2) * np.where(of[:, None] == to[None], 1.0, OTHER_MODEL)
+    return alike
 
 
 def _noises(

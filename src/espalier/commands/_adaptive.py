@@ -43,6 +43,7 @@ class Search:
             "questions": [
                 {
                     "question": q.label,
+                    "subject": list(q.subject),
                     "answer": q.told,
                     "so_far": q.answer,
                     "decided": q.decided,
