@@ -59,6 +59,13 @@ def test_an_empty_score_is_unscored_and_not_zero():
     assert [entry["rows"] for entry in table.left_out] == [[2]]
 
 
+def test_no_item_scored_is_a_row_without_a_score_and_never_a_score_of_none():
+    table = tidy(rows({"n": "3"}, {"score": "", "n": "0"}))
+    assert [entry["rows"] for entry in table.left_out] == [[2]]
+    with pytest.raises(EspalierError, match="a score is of at least 1 item"):
+        tidy(rows({"n": "0"}))
+
+
 def test_a_column_of_another_kind_is_left_out_and_said():
     table = tidy(rows({"wallclock": "3"}))
     assert table.left_out[0]["what"] == "column 'wallclock'"

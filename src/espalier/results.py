@@ -556,10 +556,12 @@ def _ranges(table: pd.DataFrame, check: _Check) -> None:
         ("updates", 0, math.inf, "updates count from 0"),
         ("tokens", 0, math.inf, "tokens count from 0"),
         ("stderr", 0, math.inf, "a standard error is not negative"),
-        ("n", 1, math.inf, "at least 1 item is scored; leave it empty where unknown"),
     ):
         values = table[name]
         check.no((values < low) | (values > high), name, values, welcome)
+    n = table["n"]
+    none_scored = (n == 0) & table["score"].isna()  # as an evaluation writes it
+    check.no((n < 1) & ~none_scored, "n", n, "a score is of at least 1 item; empty where unknown")
 
 
 def _consistent(table: pd.DataFrame, check: _Check) -> None:

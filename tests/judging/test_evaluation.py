@@ -58,11 +58,24 @@ def test_an_asking_cut_short_is_no_score_and_the_same_command_goes_on(
         said = json.loads(whole.out)
     score = next(row for row in said["scores"] if row["metric"] == "judge")
     assert (score["score"], score["n"], score["chance"]) == (7, 4, None)
-    assert next(row["n"] for row in said["scores"] if row["metric"] == "nll") == 2
+    nll = next(row for row in said["scores"] if row["metric"] == "nll")
+    assert (nll["n"], nll["unscored"]) == (2, 2)
     assert said["remarks"] == {"mt_bench judge": "turns 7.00, 7.00"}
     cached = cli(*line)
     assert cached.status == 0
     assert "mt_bench judge: turns 7.00, 7.00" in cached.out
+
+
+@pytest.mark.parametrize("option", ["--fastchat", "--lm-eval-json"])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_asked(
+    data: Path, base: Path, tmp_path: Path, cli: Cli, option: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    line = ("eval", base, "--ability", "mt_bench", "--data", data, "--store", tmp_path / "runs")
+    said = cli(*line, option, tmp_path / "file" / "out")
+    assert said.status == 2
+    assert "cannot be written" in said.err
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.fixture(scope="module")

@@ -120,3 +120,9 @@ def test_the_chart_marks_chance_where_there_is_any(tmp_path):
     shares, loss = json.loads(text)
     assert [dot["_chance"] for dot in shares["datasets"]["dots"]] == [None, 0.25, 0.25]
     assert [dot["_chance"] for dot in loss["datasets"]["dots"]] == [None]
+
+
+def test_a_metric_of_which_nothing_is_scored_is_no_reason_to_have_no_page(tmp_path):
+    empty = {"ability": "talk", "metric": "nll", "score": None, "n": 0, "unscored": 1}
+    eval_page([*ROWS, empty], REPLIES, tmp_path / "e.html", model="tiny")
+    assert "1 replies of talk" in (tmp_path / "e.html").read_text()

@@ -94,7 +94,7 @@ def eval_(
     from espalier.steps.train import Pretrained
     from espalier.store import Store
 
-    for written in (out, page):
+    for written in (out, page, fastchat, lm_eval_json):
         if written is not None:
             check_output(written)
     opened = open_model(model, revision, Path())
@@ -119,11 +119,10 @@ def eval_(
 
         found, now = lm_eval.measured(scores, shelf), datetime.now()
         lm_eval.write(lm_eval_json, model, found, at=now, parameters=opened.parameters)
+    rows = _rows(frame, scores, shelf)
     if page is not None:
-        _write_page(page, label, frame, scores, shelf)
+        _write_page(page, label, rows, scores, shelf)
     said = dict(remarks(scores, shelf))
-    shown = frame.astype(object).where(frame.notna(), None)
-    rows = [{str(k): v for k, v in row.items()} for row in shown.to_dict(orient="records")]
     if as_json:
         failed = dict(outcome.failed)
         told = {"scores": rows, "remarks": said, "failed": failed, "left_out": left_out}
@@ -139,16 +138,33 @@ def eval_(
     sys.exit(0 if outcome.complete else 1)
 
 
+def _rows(
+    frame: pd.DataFrame, scores: Sequence[tuple[AbilityUse, Exam, Score]], store: Store
+) -> list[dict[str, Any]]:
+    """Return the results table's rows, each with how many items are unscored."""
+    from espalier.store import read_json
+
+    unscored = {
+        score.key: read_json(store.path(score) / "score.json").get("unscored")
+        for _, _, score in scores
+        if store.has(score)
+    }
+    shown = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
+    return [
+        {str(k): v for k, v in row.items()} | {"unscored": unscored.get(row["key"])}
+        for row in shown
+    ]
+
+
 def _write_page(
     page: Path,
     label: str,
-    frame: pd.DataFrame,
+    rows: Sequence[Mapping[str, Any]],
     scores: Sequence[tuple[AbilityUse, Exam, Score]],
     store: Store,
 ) -> None:
     """Write scores beside chance, and replies of every ability beside their references."""
     from espalier.report import eval_page
-    from espalier.store import read_json
 
     headlines = {use.name: (use.name, score) for use, _, score in reversed(scores)}
     replies = [
@@ -156,16 +172,6 @@ def _write_page(
         for name, score in reversed(headlines.values())
         if store.has(score)
         for reply in replies_of(store, score, ability=name, of=label, most=LOOKED_AT)
-    ]
-    unscored = {
-        score.key: read_json(store.path(score) / "score.json").get("unscored")
-        for _, _, score in scores
-        if store.has(score)
-    }
-    shown = frame.astype(object).where(frame.notna(), None).to_dict(orient="records")
-    rows = [
-        {str(k): v for k, v in row.items()} | {"unscored": unscored.get(row["key"])}
-        for row in shown
     ]
     eval_page(rows, replies, page, model=label, provenance={"store": str(store.root)})
 
