@@ -101,6 +101,8 @@ class Scorer:
     """Raise it when the same reply starts to be graded otherwise."""
     also: Ask | None = None
     """What it needs beside `asks`; a reply then has both text and likelihoods."""
+    chance: Callable[[Item], float | None] | None = None
+    """What guessing scores on an item that does not say so itself."""
     average: Literal["items", "clusters"] = "items"
     """What counts alike in the mean: every item, or every cluster (a subject, say)."""
     grade_all: Callable[[Sequence[tuple[Item, Reply]]], Iterable[Grade]] | None = None

@@ -82,7 +82,7 @@ def _row(item: Item, reply: Reply | None, given: Grade, scorer: Scorer) -> Grade
         "target": item.target,
         "extracted": given.extracted,
         "score": given.score,
-        "chance": item.chance if scorer.higher_is_better else None,  # a loss has none
+        "chance": _chance(item, scorer),
         "cluster": item.cluster,
         "reason": given.reason,
     }
@@ -103,6 +103,15 @@ def summary(rows: Sequence[GradedRow], scorer: Scorer) -> dict[str, Any]:
         "chance": None if None in chances else _mean(chances),
         "higher_is_better": scorer.higher_is_better,
     } | ({"remark": said} if scorer.remark and (said := scorer.remark(rows)) else {})
+
+
+def _chance(item: Item, scorer: Scorer) -> float | None:
+    """Return what guessing scores: what the item says, else what the scorer knows of it."""
+    if not scorer.higher_is_better:  # a loss has none
+        return None
+    if item.chance is not None or scorer.chance is None:
+        return item.chance
+    return scorer.chance(item)
 
 
 def prompt_text(prompt: Prompt) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from espalier.ability import Reply
+from espalier.ability import Likelihood, Reply
 from espalier.commands._common import asked_abilities
 from espalier.errors import EspalierError
-from espalier.scoring import make_ability, make_scorer
+from espalier.scoring import grade, make_ability, make_scorer
 from espalier.steps.evaluate import prepare
 
 SHEET = """
@@ -48,8 +48,11 @@ def test_a_sheet_holds_rows_templates_and_scorers(tmp_path: Path) -> None:
     ability = make_ability("own", {"file": put(tmp_path, "capitals.yaml", SHEET)})
     first, second = ability.items
     assert first.prompt == ({"role": "user", "content": "Capital of France? {one word}"},)
-    assert (first.candidates, first.chance) == (("Paris", "Lyon", "Nice"), 1 / 3)
-    assert (second.cluster, second.target, second.chance) == ("America", "Lima", 0.5)
+    assert first.candidates == ("Paris", "Lyon", "Nice")
+    assert (second.cluster, second.target) == ("America", "Lima")
+    given = Reply(text="Lyon", likelihoods=(Likelihood(total=-1, tokens=1, characters=5),) * 3)
+    chances = [grade(first, given, make_scorer(use))["chance"] for use in ability.scorers]
+    assert chances == [1 / 3, None, None]  # who writes freely does not guess among three
     assert [use.scorer for use in ability.scorers] == ["distractors", "exact", "nll"]
     assert (ability.name, ability.role, ability.max_new_tokens) == ("capitals", "out", 8)
 

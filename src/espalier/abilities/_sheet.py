@@ -178,8 +178,6 @@ def _item(row: _Row, name: str) -> Item:
         others = [one for one in candidates if one != target]
         candidates = (target, *others)
     chance, cluster = row.given("chance"), row.given("cluster")
-    if chance is None and len(candidates) > 1:
-        chance = 1 / len(candidates)
     facts = {k: row.fill(v) for k, v in row.sheet.facts.items()} or row.record.get("facts") or {}
     temperature = row.given("temperature")
     return Item(

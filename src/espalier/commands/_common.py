@@ -219,6 +219,9 @@ def asked_abilities(
         found.append((use, options))
     if strict and (strange := [word for word in more if word not in used]):
         raise SpecError(f"--option {strange[0]}: none of {names} has an option of that name")
+    for place, one in enumerate(found):
+        if one in found[:place]:
+            raise SpecError(f"--ability {names}: {one[0].name} is asked for twice")
     called = [use.name for use, _ in found]
     return [
         # agieval:zh and logiqa:zh would both be called zh

@@ -54,13 +54,15 @@ def doctor(store: Path, as_json: bool) -> None:
         else:
             table.add_row(f"[dim]{escape(name)}[/]", str(value))
     console().print(table)
+    if not str(facts["sandbox"]).startswith("bubblewrap works"):
+        console().print("\nWithout a sandbox, code that a model wrote is not graded here.")
     missing = [p for parts in PARTS.values() for p in parts if _version(p) is None]
     if missing:
         what = ", ".join(missing)
         console().print(f"\nMissing: {what}.  `pip install 'espalier[train]'` brings everything.")
     else:
         console().print(
-            "\nEverything is here.  `espalier quickstart` runs a true study in minutes."
+            "\nAll that studies need is here.  `espalier quickstart` runs a true one in minutes."
         )
 
 

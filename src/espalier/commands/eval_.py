@@ -112,8 +112,8 @@ def eval_(
         from espalier import results
 
         results.write(frame, out)
-    if fastchat is not None:
-        write_fastchat(fastchat, label, scores, shelf)
+    if fastchat is not None and not write_fastchat(fastchat, label, scores, shelf):
+        console(err=True).print("--fastchat: no judge graded anything, so nothing was written")
     if lm_eval_json is not None:
         from espalier.interop import lm_eval
 

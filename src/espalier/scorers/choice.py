@@ -63,8 +63,14 @@ def choice(
         asks=asks,
         also=also,
         grade=graders[by],
+        chance=_chance,
         average=average,
     )
+
+
+def _chance(item: Item) -> float | None:
+    """Return what guessing scores among the candidates of an item with one right answer."""
+    return 1 / len(item.candidates) if len(item.candidates) > 1 else None
 
 
 def _said(item: Item, reply: Reply) -> Grade:

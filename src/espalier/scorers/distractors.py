@@ -32,7 +32,11 @@ def distractors(
     """
     grade = partial(_grade, normalized, None if as_published else tie)
     metric = "beats_distractors" if normalized else "beats_distractors_by_sum"
-    return Scorer(metric=metric, asks="likelihood", grade=grade)
+    return Scorer(metric=metric, asks="likelihood", grade=grade, chance=_chance)
+
+
+def _chance(item: Item) -> float | None:
+    return 1 / len(item.candidates) if item.candidates else None
 
 
 def _grade(normalized: bool, tie: float | None, item: Item, reply: Reply) -> Grade:
