@@ -18,10 +18,10 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +88,8 @@ def one(place: int, *, seed: int) -> dict[str, Any]:
         strategies=list(dict.fromkeys((c.strategy, c.k) for c in known)),
     )
     mine = [truths["recommended"], *(truths[b] for b in BASELINES if b in truths)]
-    staged = [sum(c.amounts.values()) for c in known if c.strategy != "multitask"]
     top = max(optimum()[0], *mine)
-    reached = max(optimum(staged_from=min(staged, default=0) / 4)[0], *mine)
+    reached = max(optimum(allowed=_near(known))[0], *mine)
     within = [c for c in cells if c.stage and sum(c.amounts.values()) <= budget]
     spread = np.ptp([sum(w * surface(c, a) for a, w in utilities.items()) for c in within])
     return {
@@ -108,6 +107,27 @@ def one(place: int, *, seed: int) -> dict[str, Any]:
         if place % 8 == 0
         else {},
     }
+
+
+def _near(known: Sequence[Cell]) -> Callable[[Mapping[str, float], str], bool]:
+    """Return what the recommendation may consider, as its module says it; worked out anew here."""
+    cells: dict[bool, list[Any]] = {True: [], False: []}
+    for c in known:
+        if len(c.amounts) > 1:
+            rows = [c.amounts[a] for a in ABILITIES]
+            cells[c.strategy == "multitask"].append(np.log2(rows))
+
+    @cache
+    def near(rows: tuple[float, ...], plain: bool) -> bool:
+        off = np.abs(np.array(cells[plain]) - np.log2(rows)).max(axis=1)
+        return bool(off.min() <= np.log2(8 if plain else 4))
+
+    def allowed(amounts: Mapping[str, float], strategy: str) -> bool:
+        if len(amounts) < len(ABILITIES):
+            return len(amounts) == 1
+        return near(tuple(amounts[a] for a in ABILITIES), strategy == "multitask")
+
+    return allowed
 
 
 def _utility(surface: Surface, weights: Mapping[str, float], choice: Choice) -> float:

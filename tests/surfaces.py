@@ -255,18 +255,19 @@ def best(
     most: Mapping[str, float],
     least: Mapping[str, float],
     strategies: Sequence[tuple[str, float | None]],
-    staged_from: float = 0.0,
+    allowed: Callable[[Mapping[str, float], str], bool] = lambda amounts, strategy: True,
 ) -> tuple[float, dict[str, int], tuple[str, float | None]]:
     """Return the largest utility within a budget, and where it lies: a search of the truth.
 
-    Strategies of several stages count from so many rows on.
+    `allowed` says of (amounts, strategy) whether it counts.
     """
     options = list(_options(budget, most, least))
     top = (-np.inf, {}, ("multitask", None))
     for strategy, k in strategies:
         for amounts in options:
-            few = len(amounts) < len(ABILITIES) or sum(amounts.values()) < staged_from
-            if strategy != "multitask" and few:
+            if strategy != "multitask" and len(amounts) < len(ABILITIES):
+                continue
+            if not allowed(amounts, strategy):
                 continue
             value = utility(surface, amounts, strategy, k, weights)
             top = max(top, (value, amounts, (strategy, k)), key=lambda t: t[0])

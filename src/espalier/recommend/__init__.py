@@ -3,14 +3,14 @@
     table --gather--> cells --fit--> a surface per ability --decide--> Recommendation
 
 A *surface* (`_surface`) says what any recipe would score and how sure that is; the choice is the
-recipe of the largest expected utility (`_decide`) among those that the budget allows and the
-measurements reach (`_candidates`).  Utility is the weighted mean of the abilities, each in shares
-of its metric's range, better positive.
+surest of the recipes of a large expected utility (`_decide`), among those that the budget allows
+and the measurements reach (`_candidates`).  Utility is the weighted mean of the abilities, each
+in shares of its metric's range, better positive.
 
-What is never done: amounts more than twice the most that was measured; sources together that were
-never trained together; a strategy on sources it was never run on, or on less than a quarter of
-the rows it was run on; a budget of more than twice what the largest cell took.  Where nothing is
-left, `refused` says so.
+What is never recommended: more than twice the most rows of a source that were measured; a set of
+sources that was never trained as such; a mixture of which no measured one has, of every source, a
+number of rows within a factor (4 for the same strategy, 8 for the plain one).  A budget of more
+than twice what the largest cell took is refused.  Where nothing is left, `refused` says so.
 """
 
 from __future__ import annotations
@@ -84,9 +84,10 @@ def recommend(
         return answer
     surfaces = {name: fit(cells.measurements(name), cells.space(name)) for name in cells.panels}
     question = Question(cells=cells, surfaces=surfaces, weights=asked.signed, floors=asked.floors)
-    decision = decide(question, limits)
     teller = Teller(asked=asked, cells=cells, limits=limits, question=question)
     others, left_out = teller.baselines()
+    plain = [mix for mix, *_ in others if limits.affordable(mix)]
+    decision = decide(question, limits, plain)
     answer = replace(
         answer,
         refused=decision.refused,
@@ -96,6 +97,6 @@ def recommend(
     )
     if decision.choice is None:
         return replace(answer, refused=answer.refused or too_little(cells, limits))
-    told = teller.chosen(decision.choice, decision.rivals, [mix for mix, *_ in others])
+    told = teller.chosen(decision.choice, decision.rivals, plain)
     warnings = (*answer.warnings, *teller.remarks(decision.choice))
     return replace(answer, **told, warnings=warnings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -43,13 +43,12 @@ class Teller:
         self, choice: Mix, rivals: Sequence[Mix], baselines: Sequence[Mix]
     ) -> dict[str, Any]:
         """Return what is told of the choice: how good, how sure, what lies near, what next."""
-        afforded = [mix for mix in baselines if self.limits.affordable(mix)]
-        mixes = list(dict.fromkeys([choice, *afforded, *rivals]))
+        mixes = list(dict.fromkeys([choice, *baselines, *rivals]))
         elsewhere = [mix for mix in self._elsewhere() if mix not in mixes]
         joint = self.question.joint([*mixes, *elsewhere])
         draws = joint.draws(np.random.default_rng(0))[:, : len(mixes)]
         lost, interval = regret(draws)
-        best = [mixes.index(mix) for mix in afforded]
+        best = [mixes.index(mix) for mix in baselines]
         sure = float((draws[:, :1] >= draws[:, best]).all(axis=1).mean()) if best else None
         seeds = _typical_seeds(self.cells)
         tries = [*mixes[:: max(1, len(mixes) // 40)], *elsewhere]
@@ -81,7 +80,7 @@ class Teller:
 
     def baselines(self) -> tuple[list[tuple[Mix, str, str]], list[str]]:
         """Return (mix, label, note) of what else could be done, and warnings of what could not."""
-        cells, limits = self.cells, self.limits
+        cells, limits = self.cells, replace(self.limits, mixtures={})
         sizes = sizes_of(self.asked, cells)
         widest = max((m.support for m in cells.reach), key=lambda s: (len(s), sorted(s)))
         names = [cells.sources[place] for place in sorted(widest)]

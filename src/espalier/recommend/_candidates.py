@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations, pairwise
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,9 @@ Floats = NDArray[np.float64]
 
 REACH = 2.0
 """How far beyond the most measured rows of a source a recipe may go: one doubling."""
-NEAR = 4.0
-"""How many times fewer rows than it was run on a strategy may be recommended for."""
-MANY = 6
-"""With more sources than this, only the sets of sources that were trained are considered."""
+NEAR, NEAR_REFERENCE = 4.0, 8.0
+"""Some measured mixture has, of every source, at most so many times more or fewer rows than one
+that is recommended: by the same strategy, and by the one that the others depart from."""
 DIGITS = 3
 """Amounts are told with so many digits, rounded down."""
 
@@ -48,8 +47,12 @@ class Limits:
     most: Floats
     together: float
     """The most rows of a mixture of several sources."""
-    totals: Mapping[str, tuple[float, float]]
-    """Strategy -> the fewest and the most rows it may be recommended for; the reference: any."""
+    mixtures: Mapping[str, Floats]
+    """Strategy -> (cells, sources) log2 rows of the measured mixtures, -inf for none of a source.
+
+    A strategy that is not here is free."""
+    near: Mapping[str, float]
+    """Strategy -> how many doublings off one of them a mixture may lie."""
     last: int | None
     """The source that stages of DMT end with, which is not replayed; None where unknown."""
 
@@ -74,9 +77,19 @@ class Limits:
         replayed = [n for place, n in enumerate(mix.rows) if n and place != self.last]
         whole = not mix.k or len(mix.support) < 2 or all(int(n * mix.k) for n in replayed)
         small = len(mix.support) < 2 or sum(mix.rows) <= self.together
-        low, high = self.totals.get(mix.strategy, (0.0, math.inf))
-        near = low <= sum(mix.rows) <= high
-        return bool(inside.all()) and any(mix.rows) and whole and small and near
+        return bool(inside.all()) and any(mix.rows) and whole and small and self._near(mix)
+
+    def _near(self, mix: Mix) -> bool:
+        """Say whether a mixture of several sources is like one that was trained that way."""
+        if len(mix.support) < 2 or mix.strategy not in self.mixtures:
+            return True
+        chosen = np.array(mix.rows) > 0
+        known = self.mixtures[mix.strategy]
+        known = known[(np.isfinite(known) == chosen).all(axis=1)][:, chosen]
+        off = np.abs(known - np.log2(np.array(mix.rows)[chosen]))
+        return (
+            bool((off.max(axis=1) <= self.near[mix.strategy] + 0.01).any()) if len(off) else False
+        )
 
     def fill(self, parts: Floats, spend: float, strategy: str, k: float | None) -> Mix | None:
         """Return the mix in these proportions that spends so much of the budget, if there is one.
@@ -120,28 +133,6 @@ def rounded(rows: float) -> int:
     return int(whole // unit * unit)
 
 
-def supports(cells: Cells) -> dict[str, list[frozenset[int]]]:
-    """Return strategy -> the sets of sources it may be recommended for.
-
-    The reference serves every part of a set that was trained together; others only the sets they
-    were trained on.  What was never trained together is never recommended together.
-    """
-    found: dict[str, list[frozenset[int]]] = {}
-    for place, (strategy, sets) in enumerate(cells.supports.items()):
-        wide = set(sets)
-        if place == 0:
-            together = {s for each in cells.supports.values() for s in each}
-            small = [s for s in together if len(s) <= MANY]
-            wide |= {
-                frozenset(part)
-                for s in small
-                for size in range(1, len(s))
-                for part in combinations(sorted(s), size)
-            }
-        found[strategy] = sorted(wide, key=sorted)
-    return found
-
-
 def ways(cells: Cells) -> list[tuple[str, float | None]]:
     """Return every strategy with each `k` that was measured, and with those halfway between."""
     found: list[tuple[str, float | None]] = []
@@ -157,14 +148,15 @@ def ways(cells: Cells) -> list[tuple[str, float | None]]:
 def spread_out(cells: Cells, limits: Limits, *, draws: int = 128, seed: int = 0) -> list[Mix]:
     """Return recipes all over what is possible: on the budget's edge, and well within it."""
     found: dict[Mix, None] = {}
-    allowed = supports(cells)
+    allowed = {name: sorted(sets, key=sorted) for name, sets in cells.supports.items()}
     replays = any(price.replays for price in limits.prices)
     filled: dict[tuple[frozenset[int], float | None], list[Mix]] = {}
+    anywhere = replace(limits, mixtures={})
     for strategy, k in ways(cells):
-        for support in allowed[strategy]:
+        for support in allowed.get(strategy, ()):
             like = support, k if replays else None
             if like not in filled:
-                filled[like] = list(_spread(support, strategy, k, cells, limits, draws, seed))
+                filled[like] = list(_spread(support, strategy, k, cells, anywhere, draws, seed))
             for mix in filled[like]:
                 again = Mix(rows=mix.rows, strategy=strategy, k=k)
                 if limits.possible(again):

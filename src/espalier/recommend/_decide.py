@@ -1,7 +1,9 @@
-"""The decision: the recipe of the largest expected utility, and what everything else would give.
+"""The decision: the surest of the good recipes, and what everything else would give.
 
-The largest *expected* utility is no lucky maximum: expectations are drawn towards what the other
-cells say, so the best of thousands of recipes is not the one with the luckiest noise.
+Expected utilities are no lucky maxima: they are drawn towards what the other cells say, so the
+best of thousands of recipes is not the one with the luckiest noise.  But the largest expectation
+may be a gamble.  So among the recipes that keep at least half of the largest expected gain over
+the best baseline, the choice is the one that is most probably better than every baseline.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ QUICK = 4
 RIVALS = 160
 """How many recipes are looked at closely."""
 LOOKED_AT = 2000
+PART = 0.5
+"""What part of the largest expected gain a surer recipe must keep."""
 HOPE = 2.0
 """A recipe might be the best where so many standard deviations make it so."""
 DRAWS = 64
@@ -136,23 +140,41 @@ class Decision:
     warnings: tuple[str, ...] = ()
 
 
-def decide(question: Question, limits: Limits) -> Decision:
-    """Return the recipe of the largest expected utility that keeps the floors."""
+def decide(question: Question, limits: Limits, baselines: Sequence[Mix]) -> Decision:
+    """Return the surest of the good recipes that keep the floors, and its rivals."""
     quick = question.quick()
     pool = search(question.cells, limits, lambda m: quick.means(m) - _penalty(quick, m))
     if not pool:
         return Decision(choice=None, refused="", rivals=())
     near = _near(quick, pool)
     means, spreads = question.utility(near)
-    kept = question.kept(near)
-    allowed, refused, warnings = _floors(question, kept, len(near))
+    allowed, refused, warnings = _floors(question, question.kept(near), len(near))
     if refused:
         return Decision(choice=None, refused=refused, rivals=tuple(near[:RIVALS]))
-    best = int(np.where(allowed, means, -np.inf).argmax())
     hopes = np.where(allowed, means + HOPE * spreads, -np.inf)
-    order = dict.fromkeys([best, *(-means).argsort()[: RIVALS // 2], *(-hopes).argsort()])
+    order = dict.fromkeys([*(-means).argsort()[: RIVALS // 2], *(-hopes).argsort()])
     rivals = [near[int(i)] for i in order if allowed[i]][:RIVALS]
-    return Decision(choice=near[best], refused="", rivals=tuple(rivals), warnings=warnings)
+    choice = _surest(question, rivals, baselines)
+    return Decision(
+        choice=choice,
+        refused="",
+        rivals=tuple(dict.fromkeys([choice, *rivals])),
+        warnings=warnings,
+    )
+
+
+def _surest(question: Question, rivals: Sequence[Mix], baselines: Sequence[Mix]) -> Mix:
+    """Return the rival that most probably beats every baseline, among those of a good gain."""
+    mixes = list(dict.fromkeys([*rivals, *baselines]))
+    draws = question.joint(mixes).draws(np.random.default_rng(0))
+    expected = draws[:, : len(rivals)].mean(axis=0)
+    if not baselines:
+        return rivals[int(expected.argmax())]
+    others = draws[:, [mixes.index(mix) for mix in baselines]]
+    gain = expected - others.mean(axis=0).max()
+    better = (draws[:, : len(rivals)] >= others.max(axis=1, keepdims=True)).mean(axis=0)
+    good = gain >= (PART * gain.max() if gain.max() > 0 else gain.max())
+    return rivals[int(np.where(good, better, -1.0).argmax())]
 
 
 def _near(quick: Question, pool: Sequence[Mix]) -> list[Mix]:

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from espalier.errors import SpecError, choices
 from espalier.recommend._asked import Asked
-from espalier.recommend._candidates import NEAR, REACH, Limits
+from espalier.recommend._candidates import NEAR, NEAR_REFERENCE, REACH, Limits
 from espalier.recommend._cells import MOST, Cells, lend
 from espalier.recommend._price import prices
 from espalier.recommend._transfer import transfer
@@ -133,18 +134,24 @@ def limits_of(asked: Asked, cells: Cells) -> Limits:
         least=np.array([float(low) for low, _ in cells.region.values()]),
         most=np.array(most),
         together=REACH * max(mixed, default=0),
-        totals=_totals(cells),
+        mixtures=_mixtures(cells),
+        near={
+            name: math.log2(NEAR if place else NEAR_REFERENCE)
+            for place, name in enumerate(cells.strategies)
+        },
         last=cells.sources.index(last) if last in cells.sources else None,
     )
 
 
-def _totals(cells: Cells) -> dict[str, tuple[float, float]]:
-    """Return how many rows each strategy but the reference may be recommended for."""
-    found: dict[str, list[int]] = {}
+def _mixtures(cells: Cells) -> dict[str, NDArray[np.float64]]:
+    """Return strategy -> log2 rows of the mixtures that were trained by it."""
+    found: dict[str, list[tuple[int, ...]]] = {name: [] for name in cells.strategies}
     for mix in cells.reach:
-        if mix.strategy != cells.strategies[0]:
-            found.setdefault(mix.strategy, []).append(sum(mix.rows))
-    return {name: (min(rows) / NEAR, max(rows) * REACH) for name, rows in found.items()}
+        if len(mix.support) > 1:
+            found[mix.strategy].append(mix.rows)
+    shape = -1, len(cells.sources)
+    with np.errstate(divide="ignore"):
+        return {name: np.log2(np.array(rows).reshape(shape)) for name, rows in found.items()}
 
 
 def beyond_reach(asked: Asked, cells: Cells, limits: Limits) -> str:
