@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from espalier.finding import Finding, Findings
     from espalier.report.facts import Cost, Reply, StudyFacts, Verified
     from espalier.results import Table
-
-REPLIES = 3
-"""Replies shown of every ability and checkpoint, as far as there are as many kinds of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,10 +209,6 @@ def _replies(plan: Plan, store: Store) -> list[Reply]:
     They are the first of each kind, not the best; of each model and strategy, the checkpoint that
     saw most data, and of each model the untuned one.
     """
-    import pyarrow.parquet as pq
-
-    from espalier.report.facts import Reply
-
     chosen: dict[tuple[str, str, str], tuple[int, str, Score]] = {}
     for m in plan.measurements:
         if m.score.answer.questions.kind != "generate" or not store.has(m.score):
@@ -230,21 +224,34 @@ def _replies(plan: Plan, store: Store) -> list[Reply]:
         place = (m.use.name, m.model.name, where)
         if place not in chosen or seen > chosen[place][0]:
             chosen[place] = seen, of, m.score
-    found: list[Reply] = []
-    for (ability, _, _), (_, of, score) in sorted(chosen.items(), key=lambda one: one[0][0]):
-        kinds: dict[str, Reply] = {}
-        for row in pq.read_table(store.path(score) / "items.parquet").to_pylist():
-            reply = Reply(
-                ability=ability,
-                prompt=row["prompt"],
-                reply=row["reply"] or "",
-                reference=row["target"],
-                score=row["score"],
-                of=of,
-                key=score.key,
-            )
-            kinds.setdefault(reply.kind, reply)
-            if len(kinds) == REPLIES:
-                break
-        found += kinds.values()
-    return found
+    return [
+        reply
+        for (ability, _, _), (_, of, score) in sorted(chosen.items(), key=lambda one: one[0][0])
+        for reply in replies_of(store, score, ability=ability, of=of, most=1)
+    ]
+
+
+def replies_of(store: Store, score: Score, *, ability: str, of: str, most: int) -> Iterator[Reply]:
+    """Yield the first `most` replies of each kind: right, wrong, unscored.
+
+    They are the first, not the best.  Where likelihoods were compared, what the model would choose
+    stands for its reply.
+    """
+    import pyarrow.parquet as pq
+
+    from espalier.report.facts import Reply
+
+    seen: Counter[str] = Counter()
+    for row in pq.read_table(store.path(score) / "items.parquet").to_pylist():
+        reply = Reply(
+            ability=ability,
+            prompt=row["prompt"],
+            reply=(row["extracted"] if row["reply"] is None else row["reply"]) or "",
+            reference=row["target"],
+            score=row["score"],
+            of=of,
+            key=score.key,
+        )
+        seen[reply.kind] += 1
+        if seen[reply.kind] <= most:
+            yield reply

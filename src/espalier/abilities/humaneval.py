@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from espalier.abilities._data import Limit, every, find, rows, text
+from espalier.abilities._programs import graders
 from espalier.ability import Ability, Item, Message, Use
 from espalier.format import Record
 
@@ -53,22 +54,15 @@ def humaneval(
         welcome = "{task_id, prompt, entry_point, canonical_solution, test}"
     read = _read_plus if task == "plus" else _read
     items = rows(file, lambda _, r: _item(r, read(r), mode, temperature), welcome=welcome)
-    graders = tuple(Use(scorer="code", options=_options(each, sandbox)) for each in k)
     return Ability(
         name=name or ("humaneval" if task == "base" else "humaneval_plus"),
         items=every(items, limit),
-        scorers=(*graders, Use(scorer="nll")),
+        scorers=(*graders(k, sandbox), Use(scorer="nll")),
         suite="humaneval" if task == "base" else "humaneval+",
         max_new_tokens=512,
         stop=STOP if mode == "complete" else (),
         samples=samples,
     )
-
-
-def _options(k: int, sandbox: str) -> dict[str, Any]:
-    """Return the grader's options, without what is its default, so that both mean one grading."""
-    given: dict[str, Any] = {} if k == 1 else {"k": k}
-    return given | ({} if sandbox == "bubblewrap" else {"sandbox": sandbox})
 
 
 def _item(record: Record, tests: str, mode: Mode, temperature: float) -> Item:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from espalier.abilities._data import Limit, every, find, rows, text
+from espalier.abilities._programs import graders
 from espalier.ability import Ability, Item, Message, Use
 from espalier.errors import DataError
 from espalier.format import Record
@@ -58,21 +59,15 @@ def mbpp(
     items = [_item(r, shown, mode, temperature, challenge) for n, r in records.items() if n in ids]
     if not items:
         raise DataError(f"{file}: none of the {split} split's task ids {ids[0]} to {ids[-1]}")
-    graders = tuple(Use(scorer="code", options=_options(each, sandbox)) for each in k)
     return Ability(
         name=name,
         items=every(items, limit),
-        scorers=(*graders, Use(scorer="nll")),
+        scorers=(*graders(k, sandbox), Use(scorer="nll")),
         suite="mbpp, challenge tests" if challenge else "mbpp",
         max_new_tokens=512,
         stop=("[DONE]",),
         samples=samples,
     )
-
-
-def _options(k: int, sandbox: str) -> dict[str, Any]:
-    given: dict[str, Any] = {} if k == 1 else {"k": k}
-    return given | ({} if sandbox == "bubblewrap" else {"sandbox": sandbox})
 
 
 def _read(_: int, record: Record) -> tuple[int, Record]:

@@ -22,7 +22,6 @@ from espalier.commands._common import (
     store_option,
 )
 from espalier.commands._judged import remarks, show_remarks, spending, write_fastchat
-from espalier.commands._replies import replies_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,6 +163,7 @@ def _write_page(
     store: Store,
 ) -> None:
     """Write scores beside chance, and replies of every ability beside their references."""
+    from espalier.outputs import replies_of
     from espalier.report import eval_page
 
     headlines = {use.name: (use.name, score) for use, _, score in reversed(scores)}
