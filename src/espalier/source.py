@@ -269,22 +269,19 @@ def _fetch(address: str) -> Path:
 def _tunnel(address: str) -> Rows:
     """Make the rows of `TASK?option=value&...`, the tunnel's own."""
     from espalier import tunnel
-    from espalier.tunnel.world import World
 
     task, _, query = address.partition("?")
     given = dict(parse_qsl(query, keep_blank_values=True))
-    options = _options(tunnel.rows, {"rows": str(_TUNNEL_ROWS)} | given)
+    options = _options(tunnel.addressed, {"rows": str(_TUNNEL_ROWS)} | given)
     if options["rows"] < 1:
         raise SpecError(f"rows={options['rows']}: there must be at least one row")
-    if "world" in options:  # an address names a world by its seed
-        options["world"] = World(seed=options["world"])
-    rows = tunnel.rows(task, **options)
+    rows = tunnel.addressed(task, **options)
     return Rows(messages=rows, digest=_digest(rows))
 
 
 def _options(function: Any, given: Mapping[str, str]) -> dict[str, Any]:
     """Return options out of an address as the types that `function` declares."""
-    declared = get_type_hints(function) | {"world": int}
+    declared = get_type_hints(function)
     known = [
         name
         for name, parameter in inspect.signature(function).parameters.items()

@@ -7,19 +7,20 @@ belongs to training or to measuring by its own hash, so the two never meet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
-from espalier.ability import Item, Message
+from espalier.ability import Item, Message, Prompt
 from espalier.errors import MissingError, SpecError, choices
 from espalier.tunnel.task import CONSTRUCTIONS, Question, Task
 from espalier.tunnel.task import tasks as _tasks  # the folder `tasks` takes the plain name
-from espalier.tunnel.world import World
+from espalier.tunnel.world import Numerals, World
 
 Split = Literal["train", "valid", "test"]
+Frame = Literal["chat", "text"]
 
 _SPLITS: tuple[Split, ...] = ("test", "valid", *8 * ("train",))
 _BASES = Path(__file__).parent / "bases"
@@ -39,13 +40,23 @@ def rows(
         raise SpecError(f"'{task}' is only measured and has no training rows; {others}")
     world = world or World()
     drawn = _draw(task, construction=construction, split="train", seed=seed, world=world)
-    return [
-        (
-            Message(role="user", content=question.prompt),
-            Message(role="assistant", content=question.reply),
-        )
-        for question in islice(drawn, rows)
-    ]
+    return [_row(question) for question in islice(drawn, rows)]
+
+
+def addressed(
+    task: str,
+    *,
+    rows: int,
+    construction: str = "human",
+    seed: int = 0,
+    world: int = 0,
+    numerals: Numerals = "digits",
+    largest: int = World.largest,
+    steps: int = World.steps,
+) -> list[tuple[Message, ...]]:
+    """Return the rows of an address, as `tunnel:math?rows=64&world=1`; `world` is a seed."""
+    made = World(seed=world, numerals=numerals, largest=largest, steps=steps)
+    return make_rows(task, rows=rows, construction=construction, seed=seed, world=made)
 
 
 def items(
@@ -55,22 +66,34 @@ def items(
     split: Literal["valid", "test"] = "test",
     seed: int = 0,
     world: World | None = None,
+    shots: int = 0,
+    frame: Frame = "chat",
 ) -> list[Item]:
-    """Return the first `items` different items of a task, none of which is a training prompt."""
+    """Return the first `items` different items of a task, none of which is a training prompt.
+
+    `shots` training rows are shown before each question: as earlier turns of the conversation, or,
+    with the frame `text`, as raw text, which an untuned base can continue.
+    """
     world = world or World()
+    examples = _examples(task, shots, seed=seed, world=world)
     drawn = _draw(task, construction="human", split=split, seed=seed, world=world)
     judged = _judged(_tasks[task], world, _distinct(drawn))
     return [
         Item(
             id=f"{task}/{split}/{number}",
-            prompt=(Message(role="user", content=question.prompt),),
+            prompt=_prompt(question, examples, frame),
             target=question.reply,
+            candidates=(question.reply, *question.distractors) if question.distractors else (),
             chance=question.chance,
             cluster=question.cluster,
             facts={**question.facts, **facts},
         )
         for number, (question, facts) in enumerate(islice(judged, items))
     ]
+
+
+make_rows = rows
+"""`rows` under a name that an option called `rows` does not hide."""
 
 
 def base_folder(name: str) -> Path:
@@ -82,8 +105,27 @@ def base_folder(name: str) -> Path:
 
 
 def split_of(prompt: str) -> Split:
-    """Return the split a prompt belongs to, in every task, construction, seed and world."""
+    """Return the split that all a user says belongs to, in every task, construction and world."""
     return _SPLITS[crc32(prompt.encode()) % len(_SPLITS)]
+
+
+def _row(question: Question) -> tuple[Message, ...]:
+    """Return a question with its reply as a conversation to train on."""
+    return (*question.messages(), Message(role="assistant", content=question.reply))
+
+
+def _examples(task: str, shots: int, *, seed: int, world: World) -> list[tuple[Message, ...]]:
+    """Return training rows to be shown before a question; a task of its own kind if untrained."""
+    drawn = _draw(task, construction="human", split="train", seed=seed, world=world)
+    return [_row(question) for question in islice(drawn, shots)]
+
+
+def _prompt(question: Question, examples: Sequence[tuple[Message, ...]], frame: Frame) -> Prompt:
+    told = [message for example in examples for message in example] + [*question.messages()]
+    if frame == "chat":
+        return tuple(told)
+    lines = [f"{m['content']}{' ' if m['role'] == 'user' else chr(10)}" for m in told]
+    return "".join(lines).rstrip(" ")
 
 
 def _draw(
@@ -97,7 +139,7 @@ def _draw(
     for index in count():
         random = world.random(task, construction, split, seed, index)
         question = ask(world, random, how)
-        while split_of(question.prompt) != split:
+        while split_of(question.asked) != split:
             question = ask(world, random, how)
         yield question
 
@@ -105,8 +147,8 @@ def _draw(
 def _distinct(questions: Iterator[Question]) -> Iterator[Question]:
     seen: set[str] = set()
     for question in questions:
-        if question.prompt not in seen:
-            seen.add(question.prompt)
+        if question.asked not in seen:
+            seen.add(question.asked)
             yield question
 
 

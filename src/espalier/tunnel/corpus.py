@@ -6,6 +6,7 @@ No document is a conversation, so a base knows the world and nothing of being as
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from random import Random
 
 from espalier.tunnel.task import Write, tasks
@@ -21,10 +22,13 @@ def corpus(world: World, *, seed: int = 0) -> Iterator[str]:
         yield random.choices(writers, weights)[0](world, random)
 
 
-def words(world: World) -> list[str]:
+@cache
+def words(world: World) -> tuple[str, ...]:
     """Return the words that should be whole tokens: who and what the world is made of."""
     values = (value for every in VALUES.values() for value in every)
-    return [*world.names, *THINGS, *values]
+    numerals = (word for kind in world.numeral_words.values() for word in kind)
+    told = (word for task in tasks.values() for word in task.words(world))
+    return tuple(dict.fromkeys([*world.names, *THINGS, *values, *numerals, *told]))
 
 
 def _shares() -> Mapping[Write, float]:

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
+
+Numerals = Literal["digits", "own", "shared"]
 
 
 def listed(words: str) -> tuple[str, ...]:
@@ -49,6 +51,11 @@ _SYLLABLES = listed(
     "te ti to va ve vi vo za ze"
 )
 
+NUMERAL_TASKS = ("math", "code", "dialogue")
+"""The tasks that may write small numbers as words."""
+
+_CODAS = listed("f k l m n p s t x")
+
 Fact = tuple[str, str]
 """A person's name and an attribute."""
 
@@ -65,6 +72,13 @@ class World:
     """The most steps in a story and the most operations in a program."""
     held: float = 0.25
     """Share of the facts that no training row ever asks for."""
+    numerals: Numerals = "digits"
+    """How tasks write the numbers 2 to 9: as digits, or as words whose meaning no raw text tells.
+
+    With `shared` the words are the same in every task, so that what one task teaches another can
+    use; with `own` every task has words of its own, as hard to learn and of no use elsewhere.  The
+    raw text is the same in all three, so one base serves them.
+    """
 
     def random(self, *words: object) -> Random:
         """Return a generator of its own for what `words` name."""
@@ -76,6 +90,21 @@ class World:
         every = (a.capitalize() + b for a in _SYLLABLES for b in _SYLLABLES)
         free = [name for name in every if name not in VALUES["city"]]
         return tuple(self.random("names").sample(free, self.people))
+
+    @cached_property
+    def numeral_words(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the words for 2 to 9 that all tasks share, and those of each task alone."""
+        free = [a + b for a in _SYLLABLES for b in _CODAS]
+        drawn = self.random("numerals").sample(free, 8 * (1 + len(NUMERAL_TASKS)))
+        kinds = ("shared", *NUMERAL_TASKS)
+        return {kind: tuple(drawn[8 * i : 8 * i + 8]) for i, kind in enumerate(kinds)}
+
+    def number(self, task: str, value: int) -> str:
+        """Write a number as the task does: 2 to 9 may be words, all others are digits."""
+        if self.numerals == "digits" or not 2 <= value <= 9:
+            return str(value)
+        kind = "shared" if self.numerals == "shared" else task
+        return self.numeral_words[kind][value - 2]
 
     @cached_property
     def facts(self) -> Mapping[Fact, str]:
