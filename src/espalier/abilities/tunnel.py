@@ -40,6 +40,7 @@ def tunnel(
         name=task,
         items=drawn,
         scorers=found.scorers,
+        role=None if found.trained else "out",
         suite="tunnel",
         max_new_tokens=found.max_new_tokens,
         stop=_stop(drawn) if frame == "text" else (),

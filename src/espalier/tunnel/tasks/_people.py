@@ -46,7 +46,7 @@ FORMATS: Mapping[str, str] = {
 }
 """How a value may be written: `a` is the attribute."""
 
-_QUESTIONS: Mapping[str, tuple[str, ...]] = {
+QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "city": (
         "where does {n} live ?",
         "in which city is the home of {n} ?",
@@ -83,13 +83,13 @@ def ask(
     world: World, random: Random, construction: Construction, among: Sequence[Fact]
 ) -> Question:
     """Ask for one of the facts `among` in one of the formats."""
-    name, attribute = random.choice(among)
+    name, attribute = random.choice(construction.among(among))
     style = random.choice(list(FORMATS))
-    question = construction.choose(random, _QUESTIONS[attribute]).format(n=name)
+    question = construction.choose(random, QUESTIONS[attribute]).format(n=name)
     request = construction.choose(random, _REQUESTS[style])
     parts = (request, question) if random.random() < 0.3 else (question, request)
     value = world.facts[name, attribute]
-    if random.random() < construction.wrong:
+    if construction.errs(random):
         value = random.choice([other for other in VALUES[attribute] if other != value])
     return Question(
         prompt=" ".join(part for part in parts if part),
