@@ -37,7 +37,7 @@ _WORDS = listed(
 )
 
 
-def _ask(world: World, random: Random, construction: Construction) -> Question:
+def _ask(_world: World, random: Random, construction: Construction) -> Question:
     letters = LETTERS[: random.randint(3, 4)]
     count = random.randint(1, 2)
     answer = random.choice(list(combinations(letters, count)))

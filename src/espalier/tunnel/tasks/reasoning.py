@@ -9,6 +9,7 @@ names is where it begins (Song et al. 2023, logical reasoning).
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 from espalier.ability import Use
@@ -31,7 +32,7 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
     names = random.sample(construction.among(world.names), random.randint(2, 4))
     told = [
         construction.choose(random, _TOLD).format(a=a, b=b, more=more, less=less)
-        for a, b in zip(names, names[1:], strict=False)
+        for a, b in pairwise(names)
     ]
     random.shuffle(told)
     end = random.random() < 0.5
@@ -49,10 +50,7 @@ def _order(world: World, random: Random) -> str:
     """Compare two or three people, neighbours in an order, and say the order."""
     scale, more, less, _, _ = random.choice(_SCALES)
     names = random.sample(world.names, random.randint(2, 3))
-    told = [
-        random.choice(_TOLD).format(a=a, b=b, more=more, less=less)
-        for a, b in zip(names, names[1:], strict=False)
-    ]
+    told = [random.choice(_TOLD).format(a=a, b=b, more=more, less=less) for a, b in pairwise(names)]
     random.shuffle(told)
     return broken(random, [*told, f"by {scale} : {' > '.join(names)} ."], " ")
 
