@@ -33,7 +33,7 @@ LAYERS = (
     {"base", "chat", "harness", "records"},
     {"format", "backend"},
     {"ability", "strategy", "design", "executor", "sandbox"},
-    {"mixture", "recipe", "store"},
+    {"mixture", "recipe", "store", "probe", "separation"},
     {"step", "shelf", "spec", "files"},
     {"errors"},
     {"__init__", "__version__"},

@@ -8,12 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from espalier.ability import Likelihood, Prompt, Reply
 from espalier.recipe import Recipe
 from espalier.shelf import Shelf
 from espalier.step import Site
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from espalier.probe import Pool
 
 
 class LM(Protocol):
@@ -36,6 +42,13 @@ class LM(Protocol):
 
     def likelihoods(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Likelihood]:
         """Return the log-likelihood of each (prompt, candidate reply)."""
+
+    def hidden(self, prompts: Sequence[Prompt], *, pool: Pool) -> NDArray[np.float32]:
+        """Return each prompt's hidden states, (prompts, layers + 1, width).
+
+        Layer 0 is the embeddings' output, the last what the output layer reads.  A prompt's states
+        are pooled: their mean over its tokens, template included, or its last token's alone.
+        """
 
 
 class Backend(Protocol):

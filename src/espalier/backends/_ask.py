@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,16 +25,26 @@ from espalier.backends._model import (
     Model,
     context,
     device_of,
+    logits_at,
     open_model,
     repeatable,
     vocabulary,
 )
 from espalier.backends._rows import split
 from espalier.chat import Chat, Encoded
+from espalier.errors import MissingError
 from espalier.step import Site
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from espalier.probe import Pool
 
 LOGITS = 2**28
 """The most logits held at once in scoring (1 GiB in fp32)."""
+
+STATES = 2**28
+"""The most numbers of hidden states held at once (1 GiB in fp32)."""
 
 OVERHEAD = 256
 """What one more pass through the model costs, in tokens of computing."""
@@ -118,6 +130,36 @@ class Asked:
             for total, first, e, (_, reply) in zip(totals, firsts, encoded, pairs, strict=True)
         ]
 
+    def hidden(self, prompts: Sequence[Prompt], *, pool: Pool) -> NDArray[np.float32]:
+        """Return each prompt's pooled hidden states, (prompts, layers + 1, width); see `LM`.
+
+        A prompt longer than the context loses its beginning.
+        """
+        rows = [self.chat.prompt(prompt) for prompt in prompts]
+        rows = [self._fit(Encoded(ids, [False] * len(ids))).ids for ids in rows]
+        config = self.model.config.get_text_config()
+        each = (config.num_hidden_layers + 1) * config.hidden_size
+        found: dict[int, NDArray[np.float32]] = {}
+        for batch in self._groups([len(ids) for ids in rows], most=max(1, STATES // each)):
+            width = max(len(rows[i]) for i in batch)
+            # padding stands behind, where no token can look
+            ids = self._tensor(
+                [rows[i] + [self.chat.pad_id] * (width - len(rows[i])) for i in batch]
+            )
+            lengths = self._tensor([len(rows[i]) for i in batch])
+            _, output = logits_at(
+                self.model,
+                self._tensor([0]),  # no logits are wanted
+                input_ids=ids,
+                use_cache=False,
+                output_hidden_states=True,
+            )
+            if not getattr(output, "hidden_states", None):
+                raise MissingError(f"{self.chat.folder}: this model shows no hidden states")
+            pooled = torch.stack([_pooled(s, lengths, pool) for s in output.hidden_states], 1)
+            found.update(zip(batch, pooled.cpu().numpy(), strict=True))
+        return np.stack([found[i] for i in range(len(rows))])
+
     @property
     def _end_text(self) -> str:
         """A template's end of turn that is several tokens, and so has to be looked for as text."""
@@ -185,6 +227,16 @@ class Asked:
         return Reply(
             text=text[: min(found)] if found else text, finished=row.finished or bool(found)
         )
+
+
+def _pooled(states: Tensor, lengths: Tensor, pool: Pool) -> Tensor:
+    """Return one state a row, (rows, width) in fp32, of states (rows, tokens, width)."""
+    places = torch.arange(states.shape[1], device=states.device)[None]
+    if pool == "last":
+        wanted = places == lengths[:, None] - 1
+        return states[wanted].float()
+    inside = (places < lengths[:, None])[..., None]
+    return states.float().where(inside, 0.0).sum(1) / lengths[:, None]
 
 
 def _targets(encoded: Encoded) -> list[int]:

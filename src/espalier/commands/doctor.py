@@ -29,6 +29,7 @@ OPTIONAL = {
     "ask a judge (extra [judge])": ("openai",),
     "tasks of lm-evaluation-harness (extra [lm-eval])": ("lm-eval",),
     "math equivalence (extra [math])": ("math-verify",),
+    "look into hidden states (extra [probe])": ("scikit-learn",),
 }
 """What many do without, and is not missed."""
 
