@@ -15,6 +15,7 @@ from random import Random
 
 from espalier.ability import Use
 from espalier.tunnel.task import Ask, Construction, Question, Task
+from espalier.tunnel.tasks._choice import LETTERS
 from espalier.tunnel.tasks.chinese import chinese
 from espalier.tunnel.tasks.history import history
 from espalier.tunnel.tasks.stem import stem
@@ -27,18 +28,19 @@ _FIELDS: Mapping[str, Ask] = {
     "events": history.ask,
     "words": chinese.ask,
 }
-_OPTIONS = 4
 
 
 def _ask(world: World, random: Random, construction: Construction) -> Question:
     name = random.choice(list(_FIELDS))
     question = _FIELDS[name](world, random, construction)
-    while len(question.facts.get("options", ())) != _OPTIONS:
+    while len(question.facts.get("options", ())) != len(LETTERS):
         question = _FIELDS[name](world, random, construction)
     topic = (question.cluster or "").partition(" of ")[0] if name in ("people", "creatures") else ""
+    others = tuple(letter for letter in LETTERS if letter != question.reply)
     return replace(
         question,
         prompt=f"exam on {name} : {question.prompt}",
+        distractors=others,
         cluster=f"{name} {topic}".strip(),
     )
 
