@@ -67,8 +67,9 @@ def _with_gap(idiom: tuple[str, ...], place: int) -> tuple[str, ...]:
 def _ask(world: World, random: Random, construction: Construction) -> Question:
     if random.random() < 0.4:
         return _cloze(world, random, construction)
-    word, english = random.choice(construction.among([*glosses(world).items()]))
-    others = [pair for pair in glosses(world).items() if pair[0] != word]
+    known = construction.among([*glosses(world).items()])
+    word, english = random.choice(known)
+    others = [pair for pair in known if pair[0] != word]
     told = _beside(random, " : ".join(random.choice(others)))
     wrong_word, wrong_english = random.choice(others)
     errs = construction.errs(random)
@@ -94,8 +95,7 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
 
 
 def _cloze(world: World, random: Random, construction: Construction) -> Question:
-    idiom = random.choice(construction.among(idioms(world)))
-    other = random.choice([each for each in random.sample(idioms(world), 2) if each != idiom])
+    idiom, other = random.sample(construction.among(idioms(world)), 2)
     place = random.randrange(_LENGTH)
     told = _beside(random, " ".join(other))
     missing = idiom[place]

@@ -31,7 +31,7 @@ class _Kind:
     who: tuple[str, ...]
 
 
-_NUMBERS = tuple(map(str, range(2, 10)))
+_NUMBERS = tuple(map(str, range(2, 14)))
 
 _KINDS = (
     _Kind(
@@ -83,7 +83,6 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
         wordings, right, of, free = kind.what, value, values, kind.values
     else:
         wordings, right, of, free = kind.who, name, speakers, world.names
-    wrong = random.choice([option for option in of if option != right])
     question = construction.choose(random, wordings).format(
         n=name, v=_written(world, value), t=thing
     )
@@ -93,15 +92,14 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
         before = ((" ".join(said[:cut]), random.choice(_BETWEEN)),)
         said = said[cut:]
     others = [option for option in of if option != right]
-    while len(others) < _OPTIONS - 1:
-        option = random.choice(free)
-        others += [option] if option not in of else []
+    if len(of) < _OPTIONS:
+        others.append(random.choice([o for o in random.sample(free, _OPTIONS) if o not in of]))
     return choose(
         random,
         " ".join([*said, question]),
         right,
         others,
-        said=wrong if construction.errs(random) else None,
+        said=random.choice(others) if construction.errs(random) else None,
         before=before,
         count=_OPTIONS,
     )
