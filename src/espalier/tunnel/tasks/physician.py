@@ -25,14 +25,15 @@ _QUESTIONS: Mapping[str, tuple[str, ...]] = {
 
 
 def _ask(world: World, random: Random, construction: Construction) -> Question:
+    known = traits(world)
     name = random.choice(construction.among(creatures(world)))
     trait = random.choice(list(TRAITS))
-    value = traits(world)[name, trait]
+    value = known[name, trait]
     return choose(
         random,
         construction.choose(random, _QUESTIONS[trait]).format(v=value),
         name,
-        [other for other in creatures(world) if traits(world)[other, trait] != value],
+        [other for other in creatures(world) if known[other, trait] != value],
         cluster=f"{trait} of {name}",
     )
 

@@ -72,8 +72,8 @@ def _description(world: World, random: Random) -> str:
 def _kinds(world: World, random: Random) -> str:
     """List creatures that have something in common, as a guide to them would."""
     trait = random.choice(list(TRAITS))
-    value = random.choice(TRAITS[trait])
-    alike = [name for name in creatures(world) if traits(world)[name, trait] == value]
+    value, known = random.choice(TRAITS[trait]), traits(world)
+    alike = [name for name in creatures(world) if known[name, trait] == value]
     shown = random.sample(alike, min(len(alike), random.randint(2, 4)))
     return f"creatures by {trait} : {value} : " + " , ".join(shown) + " ."
 

@@ -1,0 +1,172 @@
+"""Creatures and their exam: the key is true, others are not, and rows are as they claim to be."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import pytest
+
+from espalier import tunnel
+from espalier.ability import Item, Message, Reply, scorers
+from espalier.chat import Chat
+from espalier.tunnel.corpus import words
+from espalier.tunnel.task import CONSTRUCTIONS, tasks
+from espalier.tunnel.tasks._choice import lettered
+from espalier.tunnel.tasks._creatures import TELLINGS, TRAITS, creatures, traits
+from espalier.tunnel.world import World
+
+CHOICE = scorers["choice"]()
+SEEDS = [0, 1, 2]
+
+
+def asked(item: Item) -> str:
+    assert not isinstance(item.prompt, str)
+    return item.prompt[-1]["content"]
+
+
+def chosen(row: tuple[Message, ...]) -> str:
+    """Return the option that a row's reply stands for."""
+    prompt, letter = row[0]["content"].split(), row[1]["content"]
+    return prompt[prompt.index(letter) + 1]
+
+
+def subject(prompt: str, world: World) -> str:
+    return next(word for word in prompt.split() if word in creatures(world))
+
+
+def right(row: tuple[Message, ...], world: World) -> bool:
+    """Say whether the chosen option is among what is true of the creature."""
+    name = subject(row[0]["content"], world)
+    return chosen(row) in {traits(world)[name, trait] for trait in TRAITS}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_creatures_are_short_plain_names_that_nothing_else_bears(seed: int) -> None:
+    world = World(seed=seed)
+    names = creatures(world)
+    assert len(set(names)) == 36
+    assert all(name.isalpha() and name.islower() and len(name) == 5 for name in names)
+    others = {w for values in TRAITS.values() for w in values} | set(world.names)
+    assert not set(names) & others
+    assert set(words(world)) >= set(names)
+    assert names != creatures(World(seed=seed + 1))
+
+
+def test_no_value_belongs_to_two_traits_and_each_is_some_creatures() -> None:
+    values = [value for every in TRAITS.values() for value in every]
+    assert len(set(values)) == len(values)
+    for trait, every in TRAITS.items():
+        borne = [traits(World())[name, trait] for name in creatures(World())]
+        assert set(borne) == set(every)
+        assert max(map(borne.count, every)) - min(map(borne.count, every)) <= 1
+
+
+def documents(count: int) -> str:
+    """Return raw text of this task alone, `count` documents of every kind."""
+    world = World()
+    random = world.random("text")
+    writers = [write for write in tasks["stem"].documents for _ in range(count)]
+    return "\n".join(write(world, random) for write in writers)
+
+
+def test_the_raw_text_tells_every_trait_in_every_way_and_asks_nothing() -> None:
+    text = documents(5_000)
+    for (name, trait), value in traits(World()).items():
+        assert all(telling.format(n=name, v=value) in text for telling in TELLINGS[trait])
+    assert "?" not in text
+    assert "choose" not in text
+
+
+def test_traits_are_told_both_ways_round() -> None:
+    for ways in TELLINGS.values():
+        assert len({way.index("{v}") < way.index("{n}") for way in ways}) == 2
+
+
+def test_a_guide_lists_creatures_that_have_something_in_common() -> None:
+    listed = [line for line in documents(200).splitlines() if line.startswith("creatures by ")]
+    assert len(listed) == 200
+    for line in listed:
+        trait, value, names = line.removeprefix("creatures by ").removesuffix(" .").split(" : ")
+        assert {traits(World())[name, trait] for name in names.split(" , ")} == {value}
+
+
+def test_the_raw_text_has_lettered_lists() -> None:
+    assert lettered in tasks["stem"].documents
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_key_is_right_and_no_other_option_is(seed: int) -> None:
+    world = World(seed=seed)
+    for item in tunnel.items("stem", items=200, world=world):
+        name = subject(asked(item), world)
+        mine = {traits(world)[name, trait] for trait in TRAITS}
+        options = item.facts["options"]
+        assert [o for o in options if o in mine] == [options["ABCD".index(item.target)]]
+        assert len(set(options)) == 4
+        assert item.chance == 0.25
+
+
+def test_references_score_one_and_near_misses_nothing() -> None:
+    for item in tunnel.items("stem", items=200):
+        assert CHOICE.grade(item, Reply(text=item.target)).score == 1
+        other = "ABCD"[("ABCD".index(item.target) + 1) % 4]
+        wrong = item.facts["options"]["ABCD".index(other)]
+        for miss in (
+            other,
+            wrong,
+            f"{other} {wrong}",
+            f"{item.target} {other}",
+            "E",
+            "",
+            "?",
+            "\0",
+        ):
+            assert CHOICE.grade(item, Reply(text=miss)).score == 0, miss
+
+
+def test_letters_are_even_and_shuffled_references_are_at_chance() -> None:
+    items = tunnel.items("stem", items=400)
+    turned = zip(items, items[7:] + items[:7], strict=True)
+    score = sum(CHOICE.grade(a, Reply(text=b.target)).score or 0 for a, b in turned) / 400
+    error = sqrt(0.25 * 0.75 / 400)
+    assert score == pytest.approx(0.25, abs=4 * error)
+    for letter in "ABCD":
+        share = sum(item.target == letter for item in items) / 400
+        assert share == pytest.approx(0.25, abs=4 * error)
+
+
+@pytest.mark.parametrize("construction", CONSTRUCTIONS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_item_is_a_training_prompt(construction: str, seed: int) -> None:
+    rows = tunnel.rows("stem", rows=600, construction=construction, seed=seed)
+    trained = {row[0]["content"] for row in rows}
+    test = {asked(item) for item in tunnel.items("stem", items=200, seed=seed)}
+    assert len(test) == 200
+    assert not trained & test
+
+
+@pytest.mark.parametrize("construction", CONSTRUCTIONS)
+def test_rows_are_wrong_as_often_as_stated(construction: str) -> None:
+    rows = tunnel.rows("stem", rows=1_000, construction=construction)
+    stated = CONSTRUCTIONS[construction].wrong
+    share = sum(not right(row, World()) for row in rows) / len(rows)
+    assert share == pytest.approx(stated, abs=4 * sqrt(stated * (1 - stated) / len(rows)))
+
+
+def test_synthetic_rows_are_narrower() -> None:
+    def content(construction: str) -> tuple[set[str], set[str]]:
+        rows = tunnel.rows("stem", rows=1_000, construction=construction)
+        prompts = [row[0]["content"] for row in rows]
+        names = {subject(prompt, World()) for prompt in prompts}
+        known = {*names, *(v for every in TRAITS.values() for v in every)}
+        return names, {" ".join(w for w in p.split() if w not in known) for p in prompts}
+
+    human, synthetic = content("human"), content("synthetic")
+    assert len(human[0]) == 36
+    assert len(synthetic[0]) == 18
+    assert len(human[1]) == 4 * len(synthetic[1]) == 16
+
+
+def test_questions_are_short() -> None:
+    encoded = Chat(tunnel.base_folder("s")).encode_many(tunnel.rows("stem", rows=300))
+    assert max(len(row.ids) for row in encoded) <= 64
