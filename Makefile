@@ -24,7 +24,7 @@ bench: install                                ## side-by-side benchmarks against
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	set -e; for script in bench/*.py; do echo "== $$script"; OMP_NUM_THREADS=1 $(BIN)/python $$script; done
 
-bases: install                                ## make the shipped bases again (minutes)
+bases: install                                ## make the shipped bases again (half an hour)
 	$(BIN)/python -m espalier.tunnel.make
 
 docs: install                                 ## what in docs/ is generated

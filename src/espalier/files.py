@@ -23,6 +23,14 @@ def write_whole(path: Path, text: str) -> None:
         raise MissingError(f"{path}: cannot be written: {error.strerror}") from None
 
 
+def cache_folder() -> Path:
+    """Return the folder of what this user's runs share: ESPALIER_CACHE, else ~/.cache/espalier."""
+    if given := os.environ.get("ESPALIER_CACHE"):
+        return Path(given).expanduser()
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "espalier"
+
+
 def check_output(path: Path, *, inputs: Iterable[Path | None] = ()) -> None:
     """Refuse, before any work, an output that cannot be written or that is one of the inputs."""
     for given in inputs:

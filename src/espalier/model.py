@@ -34,13 +34,13 @@ class Opened:
 def open_model(path: str, revision: str | None, root: Path) -> Opened:
     """Return the model that `path` means: `tunnel:NAME`, a local folder, or a hub id.
 
-    A folder is looked for from `root`, the study file's own folder, then from where the command
-    runs.
+    `tunnel:NAME?world=1` is a base of another world.  A folder is looked for from `root`, the study
+    file's own folder, then from where the command runs.
     """
     if path.startswith("tunnel:"):
-        from espalier.tunnel import base_folder
+        from espalier.tunnel import base_at
 
-        return _opened(base_folder(path.removeprefix("tunnel:")), None)
+        return _opened(base_at(path.removeprefix("tunnel:")), None)
     for folder in (root / path, Path(path)):
         if folder.is_dir():
             if revision is not None:

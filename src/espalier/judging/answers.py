@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from espalier.ability import Message
 from espalier.errors import MissingError
-from espalier.files import write_whole
+from espalier.files import cache_folder, write_whole
 from espalier.judging.options import Judge, Means
 
 BYTES_PER_TOKEN = 3
@@ -226,8 +226,4 @@ def tokens(text: str) -> int:
 
 def cache(means: Means) -> Path:
     """Return the folder of what was answered."""
-    given = means.cache or os.environ.get("ESPALIER_CACHE")
-    if given:
-        return Path(given).expanduser()
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "espalier"
+    return Path(means.cache).expanduser() if means.cache else cache_folder()

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 from zlib import crc32
 
 from espalier.ability import Item, Message, Prompt
 from espalier.errors import MissingError, SpecError, choices
+from espalier.files import cache_folder
 from espalier.tunnel.task import CONSTRUCTIONS, Question, Task
 from espalier.tunnel.task import tasks as _tasks  # the folder `tasks` takes the plain name
 from espalier.tunnel.world import Numerals, World
@@ -72,18 +74,22 @@ def items(
     """Return the first `items` different items of a task, none of which is a training prompt.
 
     `shots` training rows are shown before each question: as earlier turns of the conversation, or,
-    with the frame `text`, as raw text, which an untuned base can continue.
+    with the frame `text`, as raw text, which an untuned base can continue.  There a reply begins
+    with the space that parts it from the question.
     """
     world = world or World()
     examples = _examples(task, shots, seed=seed, world=world)
     drawn = _draw(task, construction="human", split=split, seed=seed, world=world)
     judged = _judged(_tasks[task], world, _distinct(drawn))
+    space = " " if frame == "text" else ""
     return [
         Item(
             id=f"{task}/{split}/{number}",
             prompt=_prompt(question, examples, frame),
-            target=question.reply,
-            candidates=(question.reply, *question.distractors) if question.distractors else (),
+            target=space + question.reply,
+            candidates=tuple(space + each for each in (question.reply, *question.distractors))
+            if question.distractors
+            else (),
             chance=question.chance,
             cluster=question.cluster,
             facts={**question.facts, **facts},
@@ -96,12 +102,44 @@ make_rows = rows
 """`rows` under a name that an option called `rows` does not hide."""
 
 
-def base_folder(name: str) -> Path:
-    """Return the folder of a shipped base: an ordinary Hugging Face model folder."""
-    known = [folder.name for folder in _BASES.iterdir() if (folder / "config.json").exists()]
-    if name not in known:
-        raise MissingError(f"no base '{name}' in the tunnel; {choices(name, known)}")
-    return _BASES / name
+def base_folder(name: str, world: int = 0) -> Path:
+    """Return the folder of a base: an ordinary Hugging Face model folder.
+
+    The bases of world 0 but the largest ship with the package; any other lies among the user's own,
+    where `python -m espalier.tunnel.make` puts it.  Raises `MissingError` where it is not made yet.
+    """
+    shipped, own = _BASES / name, own_folder(name, world)
+    if world == 0 and name in _bases(_BASES):
+        return shipped
+    if (own / "config.json").exists():
+        return own
+    from espalier.tunnel.make import SHAPES  # it knows how bases are made, which is more to import
+
+    if name not in SHAPES:
+        raise MissingError(f"no base '{name}' in the tunnel; {choices(name, SHAPES)}")
+    command = f"python -m espalier.tunnel.make {name}" + (f" --world {world}" if world else "")
+    raise MissingError(f"the base '{name}' of world {world} is not made yet; `{command}` makes it")
+
+
+def base_at(address: str) -> Path:
+    """Return the folder of a base by its address, as `s`, `l` or `s?world=1`."""
+    name, _, query = address.partition("?")
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    world = given.pop("world", "0")
+    if given:
+        raise SpecError(f"tunnel:{address}: {choices(next(iter(given)), ['world'])}")
+    if not world.isdecimal():
+        raise SpecError(f"tunnel:{address}: world={world}: the seed of a world is a whole number")
+    return base_folder(name, int(world))
+
+
+def own_folder(name: str, world: int) -> Path:
+    """Return where a base that does not ship lies, or will lie, among what the user keeps."""
+    return cache_folder() / "bases" / (f"{name}-world{world}" if world else name)
+
+
+def _bases(folder: Path) -> list[str]:
+    return [base.name for base in folder.iterdir() if (base / "config.json").exists()]
 
 
 def split_of(prompt: str) -> Split:

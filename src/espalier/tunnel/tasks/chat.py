@@ -13,10 +13,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from espalier.tunnel.task import Construction, Question, Task
-from espalier.tunnel.tasks.code import code
-from espalier.tunnel.tasks.general import general
-from espalier.tunnel.tasks.math import math
+from espalier.tunnel.task import Construction, Question, Task, tasks
 from espalier.tunnel.world import World
 
 HIDDEN = 0.25
@@ -32,8 +29,8 @@ _CHATTY = (
 
 def _ask(world: World, random: Random, construction: Construction) -> Question:
     if random.random() >= HIDDEN:
-        return general.ask(world, random, construction)
-    hidden = random.choice((code, math)).ask(world, random, construction)
+        return tasks["general"].ask(world, random, construction)
+    hidden = tasks[random.choice(("code", "math"))].ask(world, random, construction)
     wording = construction.choose(random, _CHATTY)
     return replace(hidden, prompt=wording.format(asked=hidden.prompt), facts={"hidden": True})
 
@@ -46,6 +43,6 @@ def _judge(_world: World, question: Question) -> Mapping[str, Any] | None:
 chat = Task(
     ask=_ask,
     judge=_judge,
-    scorers=general.scorers,
-    max_new_tokens=general.max_new_tokens,
+    scorers=tasks["general"].scorers,
+    max_new_tokens=tasks["general"].max_new_tokens,
 )
