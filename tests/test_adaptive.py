@@ -280,3 +280,23 @@ def test_a_plan_tells_what_an_adaptive_run_begins_with(tmp_path: Path, cli: Cli)
     said = cli("plan", file, "--store", tmp_path / "runs", "--adaptive").out
     assert f"It begins with {len(facts['first'])} cells" in said
     assert "seed 0/0" in said
+
+
+def test_each_protocol_has_its_own_questions_and_the_untuned_model_is_in_both(
+    tmp_path: Path,
+) -> None:
+    file = mini.study(
+        tmp_path,
+        designs=[{"name": "single", "rows": [8, 32, 128], "of": "math"}],
+        seeds=2,
+        train={"epochs": 2, "batch_size": 4, "max_length": 256},
+        protocols=["epochs", {"name": "updates", "updates": 8}],
+    )
+    asked = plan(load(file))
+    made = grid(asked)
+    assert {q.subject[-1] for q in look(made, (), {}).questions} == {"epochs", "updates"}
+    scores = measured(asked, lost=0.0)
+    told = look(made, range(len(made.cells)), scores).questions
+    growth = {q.subject[-1]: q.answer for q in told if q.subject[0] == "growth"}
+    assert growth == {"epochs": "grows", "updates": "grows"}
+    assert [q.label for q in told if "updates" in q.label] != []

@@ -267,3 +267,43 @@ def test_the_default_length_and_the_same_length_given_are_one_training(tmp_path:
     plain = planned(tmp_path, train={"batch_size": 4})
     given = planned(tmp_path, train={"batch_size": 4, "epochs": 3})
     assert keys(plain, "train") == keys(given, "train")
+
+
+PROTOCOLS = ["epochs", {"name": "updates", "updates": 8}]
+
+
+def test_both_protocols_share_the_first_stage_of_replay_each_for_itself(tmp_path: Path) -> None:
+    found = planned(
+        tmp_path,
+        strategies=[{"name": "mixed_sequential", "general": "general"}, DMT],
+        designs=[ALL],
+        protocols=PROTOCOLS,
+        train={"epochs": 1, "batch_size": 4, "max_length": 256},
+    )
+    firsts = [step for step in found.stages if not isinstance(step.start, Train)]
+    assert len(found.cells) == 8
+    assert sorted(step.recipe.count_updates(32) for step in firsts) == [4, 8]
+    assert {len(step.key) for step in firsts} == {16}
+
+
+def test_cells_whose_length_is_the_same_under_both_protocols_are_trained_once(
+    tmp_path: Path,
+) -> None:
+    train = {"updates": 8, "batch_size": 4, "max_length": 256}
+    alone = planned(tmp_path, designs=[{"name": "single", "rows": 8}], train=train)
+    both = planned(
+        tmp_path,
+        designs=[{"name": "single", "rows": 8}],
+        train={**train, "updates": 4},
+        protocols=[PROTOCOLS[1]],
+    )
+    assert keys(both, "train") == keys(alone, "train")
+
+
+def test_the_untuned_model_is_measured_once_and_stands_under_every_protocol(
+    tmp_path: Path,
+) -> None:
+    found = planned(tmp_path, protocols=PROTOCOLS, train={"epochs": 1, "batch_size": 4})
+    base = [m for m in found.measurements if m.cell is None]
+    assert {m.protocol for m in base} == {"epochs", "updates"}
+    assert len(base) == 2 * len({m.score.key for m in base})

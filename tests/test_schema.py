@@ -57,6 +57,7 @@ def test_the_studies_in_the_repository_are_those_that_are_shipped() -> None:
         {"designs": [{"name": "vary", "of": ["math"], "fixed": {"code": {"rows": 2}}, "rows": 3}]},
         {"abilities": ["gsm8k", {"use": "held_out", "source": "math", "role": "out"}]},
         {"stages": [{"updates": 3}, {"epochs": 1}], "measure": "every_stage", "base": False},
+        {"protocols": ["epochs", {"name": "updates", "updates": 512}]},
         {"extends": "quickstart", "data": "somewhere"},
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 import mini
 from espalier.design import Amount, read_amount
+from espalier.errors import SpecError
 from espalier.load import check
 from espalier.plan import plan
 from espalier.study import Model, Study
@@ -214,3 +215,83 @@ def test_an_ability_can_be_written_shortly(short: Any, long: dict[str, Any]) -> 
 )
 def test_a_model_written_shortly_is_called_by_the_end_of_its_path(path: str, name: str) -> None:
     assert study(models=[path]).models[0].name == name
+
+
+BOTH = ["epochs", {"name": "updates", "updates": 12}]
+STAGED = [
+    "multitask",
+    {"name": "sequential", "order": ["math", "code", "general"]},
+    {"name": "mixed_sequential", "general": "general"},
+    {"name": "dmt", "general": "general", "k": ["1/4", "1/2"]},
+]
+
+
+def lengths(made: Study, protocol: str) -> dict[str, list[int]]:
+    """Return the updates of every stage, by strategy."""
+    return {
+        cell.strategy: [
+            made.recipe(i, stages=len(cell.stages), protocol=protocol).count_updates(
+                sum(stage.values())
+            )
+            for i, stage in enumerate(cell.stages, 1)
+        ]
+        for cell in made.cells(rows)
+        if cell.protocol == protocol
+    }
+
+
+def test_equal_updates_are_shared_by_the_stages_and_equal_epochs_are_each_stage_s() -> None:
+    train = {"epochs": 2, "min_updates": 3, "batch_size": 4}
+    made = study(designs=[ALL], strategies=STAGED[:3], protocols=BOTH, train=train)
+    assert lengths(made, "updates") == {
+        "multitask": [12],
+        "sequential": [4, 4, 4],
+        "mixed_sequential": [6, 6],
+    }
+    assert lengths(made, "epochs") == {
+        "multitask": [12],
+        "sequential": [4, 4, 4],
+        "mixed_sequential": [8, 4],
+    }
+
+
+def test_updates_that_do_not_divide_evenly_are_all_spent() -> None:
+    made = study(
+        designs=[ALL], strategies=STAGED[1:2], protocols=[{"name": "updates", "updates": 11}]
+    )
+    assert lengths(made, "updates") == {"sequential": [4, 4, 3]}
+
+
+def test_a_stage_keeps_its_other_changes_under_equal_updates() -> None:
+    stages = [{}, {"learning_rate": 1e-4, "epochs": 5}]
+    made = study(train={"epochs": 1, "learning_rate": 1e-3}, stages=stages, protocols=BOTH)
+    second = made.recipe(2, stages=2, protocol="updates")
+    assert (second.updates, second.epochs, second.learning_rate) == (6, None, 1e-4)
+    assert made.recipe(2, stages=2, protocol="epochs").epochs == 5
+
+
+def test_a_design_can_be_asked_under_one_protocol() -> None:
+    designs = [{**ALL, "protocols": ["updates"]}, {"name": "together", "rows": 4}]
+    found = study(designs=designs, protocols=BOTH, train={"epochs": 1}).cells(rows)
+    assert [(c.protocol, c.mixture["math"]) for c in found] == [
+        ("epochs", 4),
+        ("updates", 8),
+        ("updates", 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("train", "said"), [({"epochs": 1}, "epochs"), ({"updates": 4}, "updates")]
+)
+def test_without_protocols_the_recipe_says_what_is_equal(train: dict[str, int], said: str) -> None:
+    made = study(train=train)
+    assert {cell.protocol for cell in made.cells(rows)} == {said}
+    assert made.recipe(1, stages=3, protocol=said) == made.train
+
+
+def test_fewer_updates_than_stages_are_refused() -> None:
+    made = study(
+        designs=[ALL], strategies=STAGED[1:2], protocols=[{"name": "updates", "updates": 2}]
+    )
+    with pytest.raises(SpecError, match="2 updates for a cell of 3 stages; give 3 or more"):
+        made.recipe(1, stages=3, protocol="updates")

@@ -81,7 +81,7 @@ class Grid:
     tokens: Mapping[str, float]
     """Training tokens of each stage; what cells share costs once."""
     frame: pd.DataFrame
-    """The full results table without its scores; beside it `slot` (ability and metric) and
+    """The full results table without its scores; beside it `slot` (ability, metric, protocol) and
     `condition`, a place in the slot's features."""
     features: Mapping[str, Floats]
     models: Ints
@@ -112,7 +112,8 @@ class Grid:
 
 
 Subject = tuple[str, ...]
-"""kind, ability, model, metric, suite, and the source or strategy where the kind has one."""
+"""kind, ability, model, metric, suite, the source or strategy where the kind has one, and the
+protocol."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,10 +144,11 @@ class Question:
     @property
     def label(self) -> str:
         """Return the question in words."""
-        kind, ability, model, metric, _, about = self.subject
+        kind, ability, model, metric, _, about, protocol = self.subject
         about = "" if about == ability else about
         metric = "" if ability == "overall" else metric
-        return " ".join(part for part in (f"{kind}:", ability, metric, about, f"({model})") if part)
+        of = f"({model})" if protocol == "epochs" else f"({model}, equal {protocol})"
+        return " ".join(part for part in (f"{kind}:", ability, metric, about, of) if part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +196,7 @@ def grid(plan: Plan) -> Grid:
         planned_row(m, plan)
         | {
             "design": m.cell.designs[0] if m.cell else "base",
-            "slot": f"{m.use.name}/{m.score.scored}",
+            "slot": f"{m.use.name}/{m.score.scored}/{m.protocol}",
             "condition": conditions[what],
         }
         for m, what in described
@@ -239,9 +241,13 @@ def _candidates(plan: Plan) -> Iterator[Candidate]:
         mixed = " → ".join(
             " + ".join(f"{rows:,} {name}" for name, rows in stage.items()) for stage in cell.stages
         )
+        equal = f", equal {cell.protocol}" if len(plan.study.protocols) > 1 else ""
         yield Candidate(
-            label=f"{cell.model.name} {mixed}, seed {cell.seed}/{cell.data_seed}",
-            condition=_condition(cell.model.name, cell, len(cell.stages)),
+            label=f"{cell.model.name} {mixed}{equal}, seed {cell.seed}/{cell.data_seed}",
+            condition=(
+                *_condition(cell.model.name, cell, len(cell.stages)),
+                f"equal {cell.protocol}",
+            ),
             stages=tuple(reversed(stages)),
             measures=tuple(m.score.key for m in own),
         )
@@ -349,7 +355,8 @@ def _blank(grid: Grid) -> Table:
         for slot, condition in zip(grid.frame["slot"], grid.frame["condition"], strict=True)
     ]
     made_up = 0.3 + 0.01 * np.array(own) + random.normal(0, 0.01, len(own))
-    frame = grid.frame.assign(score=made_up, stderr=0.01, n=2000, metric=grid.frame["slot"])
+    metric = grid.frame["slot"].str.rpartition("/")[0]
+    frame = grid.frame.assign(score=made_up, stderr=0.01, n=2000, metric=metric)
     frame = frame.assign(score=frame.groupby("key")["score"].transform("first"))
     table = _tidy(grid, frame)
     score, stderr = table.frame["score"].to_numpy(), table.frame["stderr"].to_numpy()
@@ -373,7 +380,7 @@ def _tidy(grid: Grid, frame: pd.DataFrame) -> Table:
 
 def _runs(grid: Grid, scores: Scores) -> Iterator[tuple[str, pd.DataFrame, Ints]]:
     """Yield each slot that was measured, its measurements by key, and places of those measured."""
-    once = grid.frame.drop_duplicates("key")
+    once = grid.frame.drop_duplicates(["slot", "key"])
     for slot, runs in once.groupby("slot", sort=False):
         known = [place for place, key in enumerate(runs["key"]) if key in scores]
         if known:
@@ -396,7 +403,7 @@ def _forecasts(grid: Grid, scores: Scores) -> dict[str, Forecast]:
 
 
 def _fill(grid: Grid, scores: Scores, forecasts: Mapping[str, Forecast], seed: int) -> Table:
-    """Return the scores so far and full grids that they may belong to, a protocol each.
+    """Return the scores so far and full grids that they may belong to, protocols of their own.
 
     The same scores are filled in alike in every process.
     """
@@ -445,10 +452,10 @@ def _errors(values: Floats, measured: Sequence[Mapping[str, Any]], *, share: boo
     return np.asarray(np.sqrt(ratio * values * (1 - values)), dtype=np.float64)
 
 
-def _copy(frame: pd.DataFrame, protocol: str, score: Floats, stderr: Floats) -> pd.DataFrame:
+def _copy(frame: pd.DataFrame, name: str, score: Floats, stderr: Floats) -> pd.DataFrame:
     """Return the rows as a study of its own."""
-    keys = frame["key"] + f"|{protocol}"
-    return frame.assign(protocol=protocol, key=keys, score=score, stderr=stderr)
+    protocols, keys = frame["protocol"] + f"|{name}", frame["key"] + f"|{name}"
+    return frame.assign(protocol=protocols, key=keys, score=score, stderr=stderr)
 
 
 # --- questions ------------------------------------------------------------------------------
@@ -458,7 +465,10 @@ def _analyze(table: Table, kinds: Collection[str]) -> Mapping[str, tuple[Finding
     from espalier.analysis import analyze_each
     from espalier.finding import VERDICTS
 
-    return analyze_each(table, kinds or VERDICTS)
+    def study(finding: Finding) -> str:
+        return finding.protocol.rpartition("|")[2]
+
+    return analyze_each(table, kinds or VERDICTS, study)
 
 
 def answers(findings: Iterable[Finding]) -> dict[Subject, tuple[str, frozenset[str]]]:
@@ -483,7 +493,8 @@ def answers(findings: Iterable[Finding]) -> dict[Subject, tuple[str, frozenset[s
 
 def _subject(f: Finding) -> Subject:
     about = f.facts.get("source") or f.facts.get("label") or ""
-    return f.kind, f.ability, f.model, f.metric, f.suite, str(about)
+    protocol = f.protocol.partition("|")[0]
+    return f.kind, f.ability, f.model, f.metric, f.suite, str(about), protocol
 
 
 def _answer(verdicts: Collection[str]) -> str:

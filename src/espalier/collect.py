@@ -138,7 +138,7 @@ def planned_row(m: Measurement, plan: Plan) -> dict[str, Any]:
         "stages": len(m.cell.stages) if m.cell else 0,
         "amounts": json.dumps(amounts, sort_keys=True),
         "epoch": _epochs(m.score.answer.checkpoint),
-        "protocol": _protocol(plan),
+        "protocol": m.protocol,
         "seed": m.cell.seed if m.cell else 0,
         "data_seed": m.cell.data_seed if m.cell else 0,
         "ability": m.use.name,
@@ -192,9 +192,3 @@ def _epochs(checkpoint: Pretrained | Train) -> float | None:
     rows = sum(draw.rows for draw in checkpoint.data.draws)
     recipe = checkpoint.recipe
     return round(recipe.count_updates(rows) * recipe.batch_size / rows, 6)
-
-
-def _protocol(plan: Plan) -> str:
-    """Return what was held equal: updates where every stage's length is given in them."""
-    recipes = [plan.study.train, *plan.study.recipes]
-    return "updates" if all(r.updates is not None for r in recipes) else "epochs"

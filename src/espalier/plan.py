@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from espalier.catalog import Catalog
 from espalier.errors import SpecError
@@ -33,6 +33,7 @@ class Measurement:
     cell: Cell | None
     """None: the model before any tuning."""
     stage: int
+    protocol: str
     use: AbilityUse
     exam: Exam
     score: Score
@@ -75,7 +76,7 @@ def plan(study: Study, cells: Sequence[Cell] | None = None) -> Plan:
         _check(study, cells)
     build = _Build(study, catalog)
     measurements = (
-        *(m for model in _bases(study, cells) for m in build.base(model, exams)),
+        *(m for base in _bases(study, cells) for m in build.base(*base, exams)),
         *(m for cell in cells for m in build.cell(cell, exams)),
     )
     return Plan(
@@ -115,16 +116,18 @@ def plan_stage(
         stages=(mixture,),
         seed=seed,
         data_seed=seed,
+        protocol=study.protocol_names[0],
         designs=(),
     )
     last = build.trained(build.pretrained(cell.model), mixture, cell, 1)
     return build.steps, last
 
 
-def _bases(study: Study, cells: tuple[Cell, ...]) -> Iterator[Model]:
-    """Yield the models that are also measured untuned."""
-    used = {cell.model.name for cell in cells}
-    yield from (m for m in study.models if study.base and m.name in used)
+def _bases(study: Study, cells: tuple[Cell, ...]) -> Iterator[tuple[Model, str]]:
+    """Yield the models that are also measured untuned, with every protocol that compares them."""
+    used = dict.fromkeys((cell.model.name, cell.protocol) for cell in cells)
+    models = {model.name: model for model in study.models}
+    yield from ((models[name], protocol) for name, protocol in used if study.base)
 
 
 @dataclass
@@ -138,17 +141,25 @@ class _Build:
     tokens_asked: float = 0.0
     _pretrained: dict[str, Pretrained] = field(default_factory=dict)
     _composed: dict[tuple[Mixture, int], Compose] = field(default_factory=dict)
-    _trained: dict[tuple[Key, Key, int, int], Train] = field(default_factory=dict)
+    _trained: dict[tuple[Any, ...], Train] = field(default_factory=dict)
     _asked: dict[tuple[str, str], Work] = field(default_factory=dict)
     _scored: dict[Key, list[tuple[AbilityUse, Exam, Score]]] = field(default_factory=dict)
 
     def base(
-        self, model: Model, exams: tuple[tuple[AbilityUse, Exam], ...]
+        self, model: Model, protocol: str, exams: tuple[tuple[AbilityUse, Exam], ...]
     ) -> Iterator[Measurement]:
         """Yield the measurements of a model before any tuning."""
         start = self.pretrained(model)
         for use, exam, score in self.scores(start, model, exams):
-            yield Measurement(model=model, cell=None, stage=0, use=use, exam=exam, score=score)
+            yield Measurement(
+                model=model,
+                cell=None,
+                stage=0,
+                protocol=protocol,
+                use=use,
+                exam=exam,
+                score=score,
+            )
 
     def cell(self, cell: Cell, exams: tuple[tuple[AbilityUse, Exam], ...]) -> Iterator[Measurement]:
         """Yield a cell's measurements: after its last stage, or after every one.
@@ -162,7 +173,13 @@ class _Build:
             if self.study.measure == "every_stage" or stage == len(cell.stages):
                 for use, exam, score in self.scores(start, cell.model, exams):
                     yield Measurement(
-                        model=cell.model, cell=cell, stage=stage, use=use, exam=exam, score=score
+                        model=cell.model,
+                        cell=cell,
+                        stage=stage,
+                        protocol=cell.protocol,
+                        use=use,
+                        exam=exam,
+                        score=score,
                     )
 
     def pretrained(self, model: Model) -> Pretrained:
@@ -196,12 +213,13 @@ class _Build:
     def trained(self, start: Checkpoint, mixture: Mixture, cell: Cell, stage: int) -> Train:
         """Return one stage of a cell."""
         data = self.composed(mixture, cell.data_seed)
-        where = (start.key, data.key, stage, cell.seed)
+        stages = len(cell.stages)
+        where = (start.key, data.key, stage, cell.seed, cell.protocol, stages)
         if where not in self._trained:
             step = Train(
                 start=start,
                 data=data,
-                recipe=self.study.recipe(stage),
+                recipe=self.study.recipe(stage, stages=stages, protocol=cell.protocol),
                 seed=cell.seed,
                 backend=self.study.backend,
                 label=f"{cell.model.name}, stage {stage}: {data.label}",

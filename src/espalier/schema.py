@@ -44,6 +44,9 @@ def schema() -> dict[str, Any]:
     made["properties"]["models"]["items"] = {
         "anyOf": [{"type": "string"}, {"$ref": "#/$defs/Model"}]
     }
+    made["properties"]["protocols"]["items"] = {
+        "anyOf": [{"enum": ["epochs"]}, {"$ref": "#/$defs/Protocol"}]
+    }
     parts["AbilityUse"]["properties"]["use"]["examples"] = list(abilities)
     parts["AbilityUse"]["required"] = []
     made["properties"]["seeds"] = {

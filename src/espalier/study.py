@@ -78,6 +78,7 @@ class DesignUse(Named):
     name: Annotated[str, _on(designs, "design")]
     strategies: tuple[str, ...] = Field((), description="names; default: all of the study's")
     models: tuple[str, ...] = Field((), description="names; default: all of the study's")
+    protocols: tuple[str, ...] = Field((), description="names; default: all of the study's")
 
 
 class StrategyUse(Named):
@@ -94,6 +95,26 @@ class AbilityUse(Named):
         description="the shelf's name; `tunnel:math` means {use: tunnel, task: math}"
     )
     role: Literal["in", "out"] | None = Field(None, description="in- or out-of-domain")
+
+
+class Protocol(Spec):
+    """What is held equal between the cells that are compared."""
+
+    name: Literal["epochs", "updates"]
+    updates: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="of every cell in all, shared evenly by its stages"
+    )
+
+    @model_validator(mode="after")
+    def _a_number_where_it_is_needed(self) -> Self:
+        if self.name == "epochs" and self.updates is not None:
+            raise ValueError("updates: goes with the protocol `updates`; epochs stand in `train`")
+        if self.name == "updates" and self.updates is None:
+            raise ValueError(
+                "updates: is missing; say how many every cell is trained for in all, as "
+                "{name: updates, updates: 512}"
+            )
+        return self
 
 
 class Seeds(Spec):
@@ -215,6 +236,9 @@ class Study(Spec):
     stages: tuple[dict[str, Any], ...] = Field(
         (), description="per stage of a cell: what differs from `train`"
     )
+    protocols: tuple[Annotated[Protocol, BeforeValidator(_short_named)], ...] = Field(
+        (), description="what is held equal between cells; default: the length that `train` gives"
+    )
     measure: Literal["last", "every_stage"] = "last"
     base: bool = Field(True, description="also measure every model untuned")
     adaptive: Adaptive = Field(
@@ -226,7 +250,7 @@ class Study(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for shelf in ("models", "sources", "abilities"):
+        for shelf in ("models", "sources", "abilities", "protocols"):
             names = [entry.name for entry in getattr(self, shelf)]
             if twice := [name for name in names if names.count(name) > 1]:
                 raise ValueError(f"{shelf}: two are called '{twice[0]}'; names must differ")
@@ -240,6 +264,16 @@ class Study(Spec):
                 if name not in {m.name for m in self.models}:
                     known = choices(name, (m.name for m in self.models))
                     raise ValueError(f"designs[{i}].models: no '{name}'; {known}")
+            for name in use.protocols:
+                if name not in self.protocol_names:
+                    known = choices(name, self.protocol_names)
+                    raise ValueError(f"designs[{i}].protocols: no '{name}'; {known}")
+        if any(p.name == "epochs" for p in self.protocols) and any(
+            r.updates is not None for r in (self.train, *self.recipes)
+        ):
+            raise ValueError(
+                "protocols: epochs: `train` or `stages` give their length in updates; give epochs"
+            )
         if self.backend not in backends:
             raise ValueError(f"backend: no '{self.backend}'; {choices(self.backend, backends)}")
         _ = self.recipes, self._design_options, self._strategy_options
@@ -250,9 +284,29 @@ class Study(Spec):
         """Return the recipe of every stage that has its own."""
         return tuple(_overlay(self.train, o, f"stages[{i}]") for i, o in enumerate(self.stages))
 
-    def recipe(self, stage: int) -> Recipe:
-        """Return the recipe of the stage with this number, counted from 1."""
-        return self.recipes[stage - 1] if stage <= len(self.recipes) else self.train
+    @cached_property
+    def protocol_names(self) -> tuple[str, ...]:
+        """Return what is held equal: `updates` where every stage's length is given in them."""
+        if self.protocols:
+            return tuple(protocol.name for protocol in self.protocols)
+        recipes = (self.train, *self.recipes)
+        return ("updates" if all(r.updates is not None for r in recipes) else "epochs",)
+
+    def recipe(self, stage: int, *, stages: int = 1, protocol: str | None = None) -> Recipe:
+        """Return the recipe of a stage, counted from 1, of a cell that has so many `stages`.
+
+        A protocol with updates shares them evenly between the stages; the first get what is over.
+        """
+        recipe = self.recipes[stage - 1] if stage <= len(self.recipes) else self.train
+        updates = next((p.updates for p in self.protocols if p.name == protocol), None)
+        if updates is None:
+            return recipe
+        if updates < stages:
+            raise SpecError(
+                f"protocols: {updates} updates for a cell of {stages} stages; give {stages} or more"
+            )
+        share = updates // stages + (stage <= updates % stages)
+        return _overlay(recipe, {"updates": share}, "protocols")
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -282,9 +336,13 @@ class Study(Spec):
         several designs ask for is one cell with several labels.
         """
         found: dict[tuple[Any, ...], Cell] = {}
-        for model, (data_seed, seed) in product(self.models, self.seeds.pairs):
+        for protocol, model, (data_seed, seed) in product(
+            self.protocol_names, self.models, self.seeds.pairs
+        ):
             for use, options in zip(self.designs, self._design_options, strict=True):
                 if use.models and model.name not in use.models:
+                    continue
+                if use.protocols and protocol not in use.protocols:
                     continue
 
                 def rows(
@@ -294,7 +352,8 @@ class Study(Spec):
 
                 for label, mixture in designs[use.name](self.source_names, rows, **options):
                     for name, chosen, stages in self._staged(mixture, use):
-                        where = (model.name, mixture, name, _frozen(chosen), seed, data_seed)
+                        options_of = _frozen(chosen)
+                        where = (protocol, model.name, mixture, name, options_of, seed, data_seed)
                         if where in found:
                             found[where] = found[where].asked_by(label)
                         else:
@@ -306,6 +365,7 @@ class Study(Spec):
                                 stages=stages,
                                 seed=seed,
                                 data_seed=data_seed,
+                                protocol=protocol,
                                 designs=(label,),
                             )
         return list(found.values())
@@ -351,6 +411,7 @@ class Cell:
     stages: tuple[Mixture, ...]
     seed: int
     data_seed: int
+    protocol: str
     designs: tuple[str, ...]
 
     @property

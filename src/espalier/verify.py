@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -110,9 +111,17 @@ def setting_of(plan: Plan, store: Store) -> Setting:
 
 
 def _hours(plan: Plan, store: Store) -> Iterator[tuple[str, Mapping[str, int], str, Any, float]]:
-    """Yield what training each cell took on one worker; where the store has no time, a guess."""
+    """Yield what training each cell took on one worker; where the store has no time, a guess.
+
+    Of two protocols it is that of most cells, which is the one that is recommended from.
+    """
     learnt = rates(plan.steps, plan.work, store)
-    ends = {id(m.cell): m for m in plan.measurements if m.cell and m.stage == len(m.cell.stages)}
+    protocol = Counter(cell.protocol for cell in plan.cells).most_common(1)[0][0]
+    ends = {
+        id(m.cell): m
+        for m in plan.measurements
+        if m.cell and m.stage == len(m.cell.stages) and m.protocol == protocol
+    }
     for m in ends.values():
         seconds, step = 0.0, m.score.answer.checkpoint
         while isinstance(step, Train):
@@ -144,7 +153,9 @@ def plan_of(plan: Plan, recommendation: Recommendation) -> Plan:
     orders = orders_of(plan)
     found: dict[Any, Cell] = {}
     for choice in (recommendation.choice, *recommendation.baselines):
-        for cell in _cells(choice, plan.study, recommendation.model, orders):
+        for cell in _cells(
+            choice, plan.study, recommendation.model, recommendation.protocol, orders
+        ):
             where = (cell.mixture, cell.strategy, cell.k, cell.seed, cell.data_seed)
             known = found.get(where)
             found[where] = known.asked_by(cell.designs[0]) if known else cell
@@ -152,7 +163,11 @@ def plan_of(plan: Plan, recommendation: Recommendation) -> Plan:
 
 
 def _cells(
-    choice: Choice, study: Study, model: str, orders: Mapping[str, Mapping[str, Any]]
+    choice: Choice,
+    study: Study,
+    model: str,
+    protocol: str,
+    orders: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Cell]:
     """Yield a choice's cells, one a seed."""
     mixture = Mixture({name: choice.amounts.get(name, 0) for name in study.source_names})
@@ -174,6 +189,7 @@ def _cells(
             stages=tuple(Mixture(stage) for stage in stages),
             seed=seed,
             data_seed=data_seed,
+            protocol=protocol,
             designs=(f"verify:{choice.label}",),
         )
 

@@ -55,18 +55,18 @@ def withhold(findings: Findings, doubt: Callable[[Finding], str]) -> Findings:
     return replace(findings, findings=kept, claims=tuple(judge(kept)))
 
 
-def analyze_each(table: Table, kinds: Collection[str]) -> Mapping[str, tuple[Finding, ...]]:
-    """Return what each protocol of a table bears, as if it were a table of its own.
+def analyze_each(
+    table: Table, kinds: Collection[str], study: Callable[[Finding], str]
+) -> Mapping[str, tuple[Finding, ...]]:
+    """Return what each study in a table bears, as if it were a table of its own.
 
-    Protocols are never compared, so many noisy copies of one study, a protocol each, are analysed
-    in one go.  Only findings of `kinds`; but all are made, as their tests are adjusted together.
+    Protocols are never compared, so many noisy copies of one study, with protocols of their own,
+    are analysed in one go; `study` tells which one a finding is of.  Only findings of `kinds`; but
+    all are made, as their tests are adjusted together.
     """
     evidence = collect(table, 0.95)
     drafts: dict[str, list[Draft]] = defaultdict(list)
     for kind in analyses:
         for draft in analyses[kind](evidence):
-            drafts[draft.finding.protocol].append(draft)
-    return {
-        protocol: tuple(f for f in decide(own) if f.kind in kinds)
-        for protocol, own in drafts.items()
-    }
+            drafts[study(draft.finding)].append(draft)
+    return {name: tuple(f for f in decide(own) if f.kind in kinds) for name, own in drafts.items()}
