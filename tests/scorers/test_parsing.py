@@ -60,6 +60,10 @@ def test_an_example_is_graded_as_the_page_says(scorer: dict[str, Any], cells: li
     if scorer["scorer"] == "process":
         reply, found, score = cells[:3]
         assert shown(graded(scorer, reply, "")) == (found, score)
+    elif scorer["scorer"] == "constraints":
+        reply, constraint, score = cells[:3]
+        wanted = [YAML(typ="safe").load(constraint)]
+        assert shown(graded(scorer, reply, "", constraints=wanted))[1] == score
     elif scorer.get("rule") == "doit":
         kind, reply, answer, found, score, published, published_score = cells
         given = graded(scorer, reply, answer, kind=kind, answer=answer)
@@ -94,4 +98,5 @@ def _answer(target: str) -> str | list[str]:
 def test_the_page_has_an_example_of_each_rule() -> None:
     rules = {scorer.get("rule") or scorer["scorer"] for scorer, _ in ROWS}
     assert rules >= {"text", "gsm8k", "answer", "last_number", "value", "doit", "math", "process"}
+    assert "constraints" in rules
     assert len(ROWS) > 100
