@@ -7,8 +7,9 @@ from random import Random
 from typing import Any
 
 from espalier.ability import Use
+from espalier.tunnel.corpus import words
 from espalier.tunnel.task import Question
-from espalier.tunnel.world import THINGS, VALUES, World, broken
+from espalier.tunnel.world import World, broken
 
 LETTERS = ("A", "B", "C", "D")
 
@@ -53,7 +54,7 @@ def lettered(world: World, random: Random) -> str:
 
     In the raw text this is how a letter and its option come to belong together.
     """
-    known = [*THINGS, *(value for every in VALUES.values() for value in every), *world.names]
+    known = [*words(world), *map(str, range(100))]
     letters = LETTERS[: random.randint(3, 4)]
     options = random.sample(known, len(letters))
     pairs = list(zip(letters, options, strict=True))
