@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 import mini
+from conftest import Cli
 from espalier.cli import main
 from espalier.errors import SpecError
 from espalier.load import find, load, shipped
@@ -204,3 +206,58 @@ def test_a_shipped_study_can_be_extended_and_found_by_name(tmp_path: Path) -> No
 def test_a_study_that_is_not_there_is_refused_with_what_is(name: str, says: str) -> None:
     with pytest.raises(SpecError, match=says):
         find(name)
+
+
+HOUR = {"seeds": 2, "train": {"updates": 1}, "designs": [{"name": "single", "rows": 4}]}
+
+
+def test_a_scale_is_laid_over_the_study_which_is_then_called_after_it(tmp_path: Path) -> None:
+    file = mini.study(tmp_path, scales={"hour": HOUR, "night": {"seeds": 5}})
+    as_it_is, hour, night = (load(file, given) for given in ((), ["scale=hour"], ["scale=night"]))
+    assert (as_it_is.name, len(as_it_is.seeds.pairs), as_it_is.train.updates) == ("mini", 1, 2)
+    assert (hour.name, len(hour.seeds.pairs), hour.train.updates) == ("mini-hour", 2, 1)
+    assert hour.train.batch_size == as_it_is.train.batch_size
+    assert (night.name, len(night.seeds.pairs)) == ("mini-night", 5)
+    assert load(file, ["scale=hour", "seeds=1", "name=mine"]).name == "mine"
+
+
+def test_scales_of_a_study_that_is_extended_are_there_and_keep_their_paths(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below/rows.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
+    own = {"sources": [{"name": "mine", "path": "rows.jsonl"}], "seeds": 2}
+    mini.study(tmp_path / "below", scales={"hour": own})
+    mini.write(
+        tmp_path,
+        {"extends": "below/study.yaml", "name": "top", "scales": {"hour": {"seeds": 3}}},
+    )
+    found = load(tmp_path / "study.yaml", ["scale=hour"])
+    assert (found.name, len(found.seeds.pairs)) == ("top-hour", 3)
+    assert found.sources[0].path == str(tmp_path / "below/rows.jsonl")
+
+
+def test_a_variable_stands_for_its_value_in_every_text(tmp_path: Path) -> None:
+    file = mini.study(
+        tmp_path,
+        variables={"world": 0},
+        models=["tunnel:s?world=${world}"],
+        sources=[{"name": "math", "path": "tunnel:math?world=${world}"}],
+        abilities=[{"use": "tunnel:math", "world": "${world}"}],
+        designs=[{"name": "single", "rows": 8}],
+    )
+    here, there = load(file), load(file, ["variables.world=7"])
+    assert (here.name, there.name) == ("mini", "mini-world7")
+    assert there.models[0].path == "tunnel:s?world=7"
+    assert there.sources[0].path == "tunnel:math?world=7"
+    assert there.abilities[0].options["world"] == 7  # a number, as it was given
+
+
+def test_a_command_takes_a_scale_and_a_table_takes_none(tmp_path: Path, cli: Cli) -> None:
+    file = mini.study(tmp_path, scales={"hour": HOUR})
+    said = cli("plan", file, "--scale", "hour", "--json", "--store", tmp_path / "runs")
+    assert json.loads(said.out)["study"] == "mini-hour"
+    said = cli("analyze", file, "--scale", "day")
+    assert (said.status, said.err.count("\n")) == (2, 1)
+    assert "no scale 'day'; there are hour" in said.err
+    (tmp_path / "table.csv").write_text("model,strategy,amounts,ability,score\nm,x,{},a,1\n")
+    said = cli("analyze", tmp_path / "table.csv", "--scale", "hour")
+    assert "is a table, and --set and --scale change a study" in said.err

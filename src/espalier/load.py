@@ -1,4 +1,9 @@
-"""Read a study file: YAML, `extends:` and overrides in; a checked `Study`, or one line, out."""
+"""Read a study file: YAML in; a checked `Study`, or one line, out.
+
+    extends: FILE --> the file --> scales: NAME --> overrides --> variables: ${NAME} --> Study
+
+Each is laid over the one before: mappings are merged, everything else is replaced.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +47,21 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Read the study at `path`, with `train.learning_rate=1e-4`-like overrides on top.
 
     Relative paths in the file start from the file's own folder; those given as overrides, from
-    the folder the command runs in, as a shell user expects.
+    the folder the command runs in, as a shell user expects.  The override `scale=hour` chooses
+    one of the file's `scales:`, and `variables.world=1` changes one of its `variables:`; either
+    makes another name, so that its results lie beside the others, unless `name=` is given too.
     """
     given = _read(path, ())
+    scale = _scaled(given, overrides, path)
+    variables = dict(_variables(given, path))
     for override in overrides:
-        _override(given, override)
+        if not override.startswith("scale="):
+            _override(given, override)
+    given = _filled(given, path)
+    if not any(override.startswith("name=") for override in overrides):
+        changed = {n: v for n, v in _variables(given, path).items() if v != variables[n]}
+        _rename(given, scale, changed)
+    given.pop("variables", None)
     if "extends" in given:
         raise SpecError("extends: stands in a study file; it cannot be given as an override")
     if "root" in given:
@@ -63,6 +78,75 @@ def check(given: Mapping[str, Any], where: str, *, root: Path) -> Study:
     except SpecError as error:
         raise SpecError(f"{where}: {error}") from None
 
+
+def _scaled(given: dict[str, Any], overrides: Sequence[str], path: Path) -> str | None:
+    """Lay the scale that is asked for over a study, and return its name."""
+    scales = given.pop("scales", None) or {}
+    if not isinstance(scales, dict) or not all(isinstance(s, dict) for s in scales.values()):
+        raise SpecError(f"{path}: scales: write {{hour: {{seeds: 2, ...}}}}, what each one changes")
+    for name, changes in scales.items():
+        if inside := {"name", "extends", "scales", "root"} & changes.keys():
+            raise SpecError(f"{path}: scales.{name}.{min(inside)}: no scale can change it")
+    asked = [o.partition("=")[2] for o in overrides if o.startswith("scale=")]
+    if not asked:
+        return None
+    if asked[-1] not in scales:
+        known = choices(asked[-1], map(str, scales)) if scales else "the study has no `scales:`"
+        raise SpecError(f"{path}: no scale '{asked[-1]}'; {known}")
+    _merge(given, scales[asked[-1]])
+    return asked[-1]
+
+
+def _variables(given: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """Return a study's variables: names with a text or a number each."""
+    variables = given.get("variables") or {}
+    plain = isinstance(variables, dict) and all(
+        re.fullmatch(r"\w+", str(name)) and type(value) in (str, int, float)
+        for name, value in variables.items()
+    )
+    if not plain:
+        raise SpecError(
+            f"{path}: variables: write {{world: 0}}, names with a text or a number each"
+        )
+    return variables
+
+
+def _filled(given: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Put variables in the place of `${NAME}` in every text.
+
+    A text that is nothing else becomes the value itself, a number where it is one.
+    """
+    variables = _variables(given, path)
+
+    def value(name: str, where: str) -> Any:
+        if name in variables:
+            return variables[name]
+        known = choices(name, variables) if variables else "the study has no `variables:`"
+        raise SpecError(f"{path}: {where}: no variable '{name}'; {known}")
+
+    def fill(part: Any, where: list[str | int]) -> Any:
+        if isinstance(part, dict):
+            return {name: fill(v, [*where, str(name)]) for name, v in part.items()}
+        if isinstance(part, list):
+            return [fill(v, [*where, i]) for i, v in enumerate(part)]
+        if not isinstance(part, str) or "${" not in part:
+            return part
+        if whole := _VARIABLE.fullmatch(part):
+            return value(whole[1], _dotted(where))
+        return _VARIABLE.sub(lambda found: str(value(found[1], _dotted(where))), part)
+
+    return {n: v if n == "variables" else fill(v, [n]) for n, v in given.items()}
+
+
+def _rename(given: dict[str, Any], scale: str | None, changed: Mapping[str, Any]) -> None:
+    """Name a study after its scale and its changed variables, as dong2023-hour-world1."""
+    if isinstance(given.get("name"), str):
+        parts = [scale] if scale else []
+        parts += [re.sub(r"[^\w.+]+", "_", f"{n}{v}") for n, v in changed.items()]
+        given["name"] = "-".join((given["name"], *parts))
+
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 _BRIEF = Repr()
 _BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 2, 60, 60
@@ -144,7 +228,7 @@ def _fields(model: type[BaseModel], location: Sequence[Any]) -> list[str]:
         if isinstance(part, str) and part in model.model_fields:
             model = inner(model.model_fields[part].annotation) or model
     known = [name for name in model.model_fields if name != "root"]
-    return known if location else [*known, "extends"]
+    return known if location else [*known, "extends", "scales", "variables"]
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -196,6 +280,10 @@ def _yaml_mistake(error: Exception) -> str:
 
 def _rebase(given: dict[str, Any], folder: Path) -> None:
     """Make the paths of a file in another folder absolute, so that they stay true."""
+    scales = given.get("scales")
+    for scale in scales.values() if isinstance(scales, dict) else ():
+        if isinstance(scale, dict):
+            _rebase(scale, folder)
     for shelf in ("sources", "models"):
         if isinstance(given.get(shelf), list):
             given[shelf] = [
@@ -244,6 +332,9 @@ def _override(given: dict[str, Any], override: str) -> None:
     for part in parts[:-1]:
         here = _inside(here, part, override)
     last = parts[-1]
+    if parts[0] == "variables" and isinstance(here, dict) and last not in here:
+        known = choices(last, map(str, here)) if here else "the study has no `variables:`"
+        raise SpecError(f"'{override}': no variable '{last}'; {known}")
     if isinstance(here, list):
         here[_index(here, last, override)] = value
     elif isinstance(here, dict):

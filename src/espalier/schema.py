@@ -29,6 +29,16 @@ def schema() -> dict[str, Any]:
         "type": "string",
         "description": "a study file, or the name of a shipped one, that this one changes",
     }
+    made["properties"]["scales"] = {
+        "type": "object",
+        "additionalProperties": {"$ref": "#"},
+        "description": "named changes of this study, one of which `--scale NAME` lays over it",
+    }
+    made["properties"]["variables"] = {
+        "type": "object",
+        "additionalProperties": {"type": ["string", "number"]},
+        "description": "what stands for ${NAME} in any text; --set variables.NAME=VALUE",
+    }
     made["required"] = []  # what is missing may stand in the file that `extends:` names
     parts = made["$defs"]
     amounts: dict[str, Any] = {

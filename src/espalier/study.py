@@ -174,9 +174,13 @@ class Adaptive(Spec):
 
 
 def _short_model(value: Any) -> Any:
-    """Read `Qwen/Qwen3-0.6B` as {name: Qwen3-0.6B, path: Qwen/Qwen3-0.6B}."""
+    """Read `Qwen/Qwen3-0.6B` as {name: Qwen3-0.6B, path: Qwen/Qwen3-0.6B}.
+
+    `tunnel:s?world=1` is called `s`, in every world.
+    """
     if isinstance(value, str):
-        return {"name": value.replace(":", "/").rstrip("/").rpartition("/")[2], "path": value}
+        name = value.partition("?")[0].replace(":", "/").rstrip("/").rpartition("/")[2]
+        return {"name": name, "path": value}
     return value
 
 

@@ -22,8 +22,19 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def study_argument(f: F) -> F:
-    """Take a study and overrides on top of it."""
+def scale_option(f: Callable[..., None]) -> Callable[..., None]:
+    """Choose one of a study's scales; the command finds it before its `sets`, as `scale=NAME`."""
+
+    @wraps(f)
+    def packed(scale: str | None, sets: tuple[str, ...], **given: Any) -> None:
+        f(sets=(f"scale={scale}", *sets) if scale else sets, **given)
+
+    return click.option("--scale", metavar="NAME", help="One of the study's `scales:`.")(packed)
+
+
+def study_argument(f: Callable[..., None]) -> Callable[..., None]:
+    """Take a study, one of its scales, and overrides on top of it."""
+    f = scale_option(f)
     f = click.argument("overrides", nargs=-1, metavar="[NAME=VALUE]...")(f)
     f = click.option(
         "--set", "sets", multiple=True, metavar="NAME=VALUE", help="Same as a trailing NAME=VALUE."

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from espalier.commands._common import open_plan
+from espalier.commands._common import open_plan, scale_option
 
 if TYPE_CHECKING:
     from espalier.report.facts import StudyFacts
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".parquet")
 
 
-def table_options(f: click.decorators.FC) -> click.decorators.FC:
+def table_options(f: Callable[..., None]) -> Callable[..., None]:
     """Say what lies beside a table."""
+    f = scale_option(f)
     f = click.option(
         "--items",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -46,8 +48,11 @@ def open_table(
 ) -> tuple[Table, StudyFacts | None]:
     """Read a table made anywhere, or collect a study's from the store."""
     from espalier import results
+    from espalier.errors import SpecError
 
     if not is_study(name, sources, items):
+        if sets:
+            raise SpecError(f"{name}: is a table, and --set and --scale change a study; leave them")
         return results.read(Path(name), sources=sources, items=items), None
     from espalier.load import find
     from espalier.outputs import facts_of, measured, tabulate
