@@ -11,11 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from espalier.tunnel.task import Construction, Question, Task
+from espalier.tunnel.task import Construction, Question, Task, tasks
 from espalier.tunnel.tasks._choice import CHOICE, choose
-from espalier.tunnel.tasks.dialogue import dialogue
-from espalier.tunnel.tasks.math import math
-from espalier.tunnel.tasks.reasoning import reasoning
 from espalier.tunnel.world import World
 
 _NEAR = (-3, -2, -1, 1, 2, 3)
@@ -23,7 +20,7 @@ _NEAR = (-3, -2, -1, 1, 2, 3)
 
 def _sums(world: World, random: Random, construction: Construction) -> Question:
     """Ask for the answer of a story as one of four numbers near it."""
-    question = math.ask(world, random, construction)
+    question = tasks["math"].ask(world, random, construction)
     answer = int(question.facts["answer"])
     others = [str(answer + by) for by in _NEAR if answer + by >= 0]
     return choose(random, question.prompt, str(answer), others, cluster="sums")
@@ -31,14 +28,14 @@ def _sums(world: World, random: Random, construction: Construction) -> Question:
 
 def _order(world: World, random: Random, construction: Construction) -> Question:
     """Ask who comes first or last among four as one of the four."""
-    question = reasoning.ask(world, random, construction)
-    while len(names := [name for name in world.names if name in question.prompt.split()]) < 4:  # noqa: PLR2004
-        question = reasoning.ask(world, random, construction)
+    question = tasks["reasoning"].ask(world, random, construction)
+    while len(names := [name for name in world.names if name in question.prompt.split()]) < 4:
+        question = tasks["reasoning"].ask(world, random, construction)
     return choose(random, question.prompt, question.reply, names, cluster="order")
 
 
 def _reading(world: World, random: Random, construction: Construction) -> Question:
-    return replace(dialogue.ask(world, random, construction), cluster="reading")
+    return replace(tasks["dialogue"].ask(world, random, construction), cluster="reading")
 
 
 def _ask(world: World, random: Random, construction: Construction) -> Question:

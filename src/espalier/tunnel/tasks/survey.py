@@ -9,32 +9,24 @@ questions, whatever they are about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
 from espalier.ability import Use
-from espalier.tunnel.task import Ask, Construction, Question, Task
+from espalier.tunnel.task import Construction, Question, Task, tasks
 from espalier.tunnel.tasks._choice import LETTERS
-from espalier.tunnel.tasks.chinese import chinese
-from espalier.tunnel.tasks.history import history
-from espalier.tunnel.tasks.stem import stem
-from espalier.tunnel.tasks.teacher import teacher
 from espalier.tunnel.world import World
 
-_FIELDS: Mapping[str, Ask] = {
-    "people": teacher.ask,
-    "creatures": stem.ask,
-    "events": history.ask,
-    "words": chinese.ask,
-}
+_FIELDS = {"people": "teacher", "creatures": "stem", "events": "history", "words": "chinese"}
+"""What is examined, and the task that asks about it."""
 
 
 def _ask(world: World, random: Random, construction: Construction) -> Question:
     name = random.choice(list(_FIELDS))
-    question = _FIELDS[name](world, random, construction)
+    ask = tasks[_FIELDS[name]].ask
+    question = ask(world, random, construction)
     while len(question.facts.get("options", ())) != len(LETTERS):
-        question = _FIELDS[name](world, random, construction)
+        question = ask(world, random, construction)
     topic = (question.cluster or "").partition(" of ")[0] if name in ("people", "creatures") else ""
     others = tuple(letter for letter in LETTERS if letter != question.reply)
     return replace(
