@@ -21,6 +21,7 @@ from espalier.collect import collect, items, missing, origins
 from espalier.errors import DataError
 from espalier.files import write_whole
 from espalier.plan import Plan
+from espalier.probed import points, pooled, probed
 from espalier.step import Key
 from espalier.steps.evaluate import Score
 from espalier.steps.train import Train
@@ -72,6 +73,8 @@ def conclude(
         aside = folder / f".items.parquet.{os.getpid()}"
         table.items.to_parquet(aside, index=False)
         aside.replace(folder / "items.parquet")
+    if table.probes is not None:
+        write_whole(folder / "probe.csv", probed(plan, store).to_csv(index=False))
     sidecar = [origin.model_dump() for origin in origins(plan)]
     write_whole(folder / "sources.yaml", json.dumps({"sources": sidecar}, indent=2) + "\n")
     findings = analysis.analyze(table)
@@ -136,7 +139,7 @@ def tabulate(plan: Plan, store: Store, rows: pd.DataFrame) -> Table:
     """Return the rows as the table that analysis reads, with items and sources beside it."""
     from espalier import results
 
-    return results.tidy(
+    table = results.tidy(
         rows,
         sources=origins(plan),
         items=items(plan, store),
@@ -144,6 +147,8 @@ def tabulate(plan: Plan, store: Store, rows: pd.DataFrame) -> Table:
         items_where="items",
         sidecar=True,
     )
+    looked_at = pooled(probed(plan, store))
+    return replace(table, probes=looked_at if len(looked_at) else None)
 
 
 def facts_of(
@@ -161,6 +166,7 @@ def facts_of(
         not_run=tuple(missing(plan, store, reasons)),
         provenance=_provenance(plan, store),
         replies=tuple(_replies(plan, store)),
+        points=points(plan, store) if plan.looks else None,
     )
 
 

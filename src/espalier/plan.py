@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from espalier.catalog import Catalog
 from espalier.errors import SpecError
+from espalier.looks import Look, looks
 from espalier.mixture import Mixture
 from espalier.step import Key, Step
 from espalier.steps.compose import Compose, draw
@@ -51,6 +52,8 @@ class Plan:
     work: Mapping[Key, Work]
     tokens_asked: float
     """Tokens that the cells would train on if each were trained alone."""
+    looks: tuple[Look, ...] = ()
+    """The checkpoints whose hidden states are looked at, where the study asks for it."""
 
     @property
     def stages_asked(self) -> int:
@@ -79,14 +82,21 @@ def plan(study: Study, cells: Sequence[Cell] | None = None) -> Plan:
         *(m for base in _bases(study, cells) for m in build.base(*base, exams)),
         *(m for cell in cells for m in build.cell(cell, exams)),
     )
+    ends = (
+        (m.model, m.cell, m.score.answer.checkpoint)
+        for m in measurements
+        if m.cell and m.stage == len(m.cell.stages)
+    )
+    seen, seeing = looks(study.probe, catalog, ends) if study.probe and asked else ((), {})
     return Plan(
         study=study,
         catalog=catalog,
         cells=cells,
-        steps=build.steps,
+        steps=build.steps | {look.step.key: look.step for look in seen},
         measurements=measurements,
-        work=build.work,
+        work=build.work | seeing,
         tokens_asked=build.tokens_asked,
+        looks=seen,
     )
 
 

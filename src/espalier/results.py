@@ -105,6 +105,8 @@ class Table:
     items: pd.DataFrame | None = None
     """Columns `key`, `item`, `score`, and `cluster` where it was given."""
     left_out: tuple[Mapping[str, Any], ...] = field(default=())
+    probes: pd.DataFrame | None = None
+    """Measures of hidden states beside the table, replicates pooled; see `probed`."""
 
 
 def read(path: Path, sources: Path | None = None, items: Path | None = None) -> Table:

@@ -33,6 +33,7 @@ from espalier.backend import backends
 from espalier.design import UNITS, Amount, amounts, designs, read_amount
 from espalier.errors import SpecError, choices
 from espalier.mixture import Mixture
+from espalier.probe import Probing
 from espalier.recipe import Recipe
 from espalier.source import Source
 from espalier.spec import Share, Spec
@@ -248,6 +249,9 @@ class Study(Spec):
     adaptive: Adaptive = Field(
         Adaptive(), description="what `espalier run --adaptive` decides, and for how much"
     )
+    probe: Probing | None = Field(
+        None, description="look at hidden states of queries, before and after tuning"
+    )
     backend: str = "hf"
 
     root: str = Field(".", exclude=True, json_schema_extra={"readOnly": True})
@@ -281,6 +285,11 @@ class Study(Spec):
         if self.backend not in backends:
             raise ValueError(f"backend: no '{self.backend}'; {choices(self.backend, backends)}")
         _ = self.recipes, self._design_options, self._strategy_options
+        named = {"of": {a.name for a in self.abilities}, "strategies": strategy_names}
+        for field, known in named.items():
+            for name in getattr(self.probe, field, ()):
+                if name not in known:
+                    raise ValueError(f"probe.{field}: no '{name}'; {choices(name, known)}")
         return self
 
     @cached_property

@@ -38,7 +38,8 @@ def analyze(table: Table, items: pd.DataFrame | None = None, *, level: float = 0
     order = sorted(analyses, key=lambda kind: list(VERDICTS).index(kind))
     drafts = [draft for kind in order for draft in analyses[kind](evidence)]
     findings = tuple(decide(drafts))
-    return Findings(findings=findings, claims=tuple(judge(findings)), left_out=table.left_out)
+    claims = tuple(judge(findings, table.probes))
+    return Findings(findings=findings, claims=claims, left_out=table.left_out)
 
 
 def withhold(findings: Findings, doubt: Callable[[Finding], str]) -> Findings:
@@ -52,7 +53,10 @@ def withhold(findings: Findings, doubt: Callable[[Finding], str]) -> Findings:
         else f
         for f in findings.findings
     )
-    return replace(findings, findings=kept, claims=tuple(judge(kept)))
+    # what rests on no finding, but on probes, stays as it was judged
+    other = {c.id: c for c in findings.claims if c.verdict != "not tested" and not c.findings}
+    claims = tuple(other.get(claim.id, claim) for claim in judge(kept))
+    return replace(findings, findings=kept, claims=claims)
 
 
 def analyze_each(

@@ -16,11 +16,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import TYPE_CHECKING
 
 from scipy.special import ndtr, ndtri
 from statsmodels.stats.multitest import multipletests
 
 from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Claim, ClaimVerdict, Finding, Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Placed = tuple[int, Finding]
 """A finding with its place."""
@@ -66,21 +70,29 @@ class Statement:
     id: str
     text: str
     parts: Callable[[Sequence[Placed]], Sequence[Part]] | None = None
+    probed: Callable[[pd.DataFrame], Sequence[Part]] | None = None
+    """Parts that rest on measures of hidden states; their votes have no place among findings."""
     untested: str = "no findings bear on it"
 
 
-def judge(findings: Sequence[Finding]) -> Iterator[Claim]:
-    """Yield every claim of both papers with its verdict on these findings."""
+NOWHERE = -1
+"""The place of a vote that rests on no finding."""
+
+
+def judge(findings: Sequence[Finding], probes: pd.DataFrame | None = None) -> Iterator[Claim]:
+    """Yield every claim of both papers with its verdict on these findings and probes."""
     from espalier.analysis._dong2023 import dong2023
     from espalier.analysis._song2023 import song2023
 
     placed = list(enumerate(findings))
     for statement in (*dong2023, *song2023):
-        yield _judge(statement, placed)
+        yield _judge(statement, placed, probes)
 
 
-def _judge(statement: Statement, placed: Sequence[Placed]) -> Claim:
+def _judge(statement: Statement, placed: Sequence[Placed], probes: pd.DataFrame | None) -> Claim:
     parts = list(statement.parts(placed)) if statement.parts else []
+    if statement.probed and probes is not None:
+        parts += statement.probed(probes)
     needed = [p.result for p in parts if p.needed]
     tested = [p for p in parts if p.votes]
     verdict: ClaimVerdict
@@ -92,7 +104,8 @@ def _judge(statement: Statement, placed: Sequence[Placed]) -> Claim:
         verdict = "holds"
     else:
         verdict = "undecided"
-    places = list(dict.fromkeys(place for p in parts for place, _ in p.votes))
+    given = (place for p in parts for place, _ in p.votes)
+    places = list(dict.fromkeys(place for place in given if place != NOWHERE))
     because = "; ".join(f"{p.says}: {p.result} ({p.count})" for p in tested)
     because += _caution([placed[place][1] for place in places])
     return Claim(

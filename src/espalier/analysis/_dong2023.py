@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scipy.special import ndtr
 
 from espalier.analysis._claims import (
     ANOTHER_RUN,
+    NOWHERE,
     Part,
     Placed,
     Statement,
@@ -26,6 +28,9 @@ from espalier.analysis._claims import (
     vote,
 )
 from espalier.finding import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GENERAL, OVERALL = "general", "overall"
 
@@ -234,6 +239,44 @@ def _slope(sweep: Sequence[Finding]) -> tuple[float, float | None]:
     return slope, float(2 * ndtr(-abs(slope) / spread))
 
 
+OVERLAP = 0.25
+"""The silhouette below which there is no substantial structure (Kaufman and Rousseeuw, 1990)."""
+
+
+def apart(probes: pd.DataFrame) -> list[Part]:
+    """Test on the drawn layers whether math lies apart, and whether code and general overlap.
+
+    Of several protocols one is judged, that of equal epochs where it is there, as in the paper.
+    """
+    protocols = sorted(set(probes["protocol"]))
+    drawn = probes[probes["drawn"] & (probes["protocol"] == next(iter(protocols), ""))]
+    wanted = {
+        "math lies farther from code and from general data than these from each other": (
+            ("margin", {"math"}, 0.0, 1)
+        ),
+        "code and general data overlap": ("silhouette", {"code", GENERAL}, OVERLAP, -1),
+    }
+    parts = []
+    for says, (measure, of, level, sense) in wanted.items():
+        about = drawn["of"].map(lambda names, of=of: set(json.loads(names)) == of).astype(bool)
+        rows = drawn[(drawn["measure"] == measure) & about]
+        for tuned, when in ((False, "before tuning"), (True, "after tuning")):
+            own = rows[(rows["strategy"] != "base") == tuned]
+            votes = _beyond(own, level, sense)
+            parts.append(Part(says=f"{says}, {when}", votes=votes))
+    return parts
+
+
+def _beyond(rows: pd.DataFrame, level: float, sense: int) -> list[Vote]:
+    """Vote by whether each estimate lies clearly on one side of a level."""
+    gaps = [(row.estimate - level, (row.high - row.low) / 2 / 1.96) for row in rows.itertuples()]
+    values = adjusted([(float(2 * ndtr(-abs(g) / e)) if e else None, False) for g, e in gaps])
+    return [
+        (NOWHERE, None if p is None else sign(gap, p, higher_is_better=True) * sense)
+        for (gap, _), p in zip(gaps, values, strict=True)
+    ]
+
+
 dong2023 = (
     Statement(
         id="dong2023.1",
@@ -263,6 +306,7 @@ dong2023 = (
     Statement(
         id="dong2023.6",
         text="Hidden states of math lie apart; those of code and general data overlap.",
+        probed=apart,
         untested="it is about hidden states, which no results table holds",
     ),
     Statement(

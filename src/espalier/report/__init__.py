@@ -83,6 +83,7 @@ def report(
             for figure in (
                 *_answers(seen, told["findings"], words),
                 *_advice(seen, advice, facts, words),
+                *_inside(table, facts, words),
                 *_published(seen, told["findings"], overlays, words),
             )
         }
@@ -95,6 +96,7 @@ def report(
         version=version("espalier"),
         recommendation=advice,
         overlays=overlays,
+        probes=table.probes,
     )
     write_whole(out, text)
     if figures:
@@ -151,6 +153,16 @@ def _advice(
 
     if told and "failed" not in told:
         drawn = (recipes(seen, told, words, facts.verified), front(seen, told, words))
+        yield from (figure for figure in drawn if figure)
+
+
+def _inside(table: Table, facts: StudyFacts, words: Words) -> Iterator[Figure]:
+    """Yield the figures of hidden states, if any were looked at."""
+    from espalier.report.charts.probe import probe
+    from espalier.report.charts.states import states
+
+    if table.probes is not None:
+        drawn = (probe(table.probes, words), states(table.probes, facts.points, words))
         yield from (figure for figure in drawn if figure)
 
 

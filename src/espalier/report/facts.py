@@ -8,7 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,3 +112,5 @@ class StudyFacts:
     """What made the numbers, in words: version, store, date of the run, machine."""
     replies: tuple[Reply, ...] = ()
     verified: tuple[Verified, ...] = ()
+    points: pd.DataFrame | None = None
+    """Queries as drawn by their hidden states: key, layer, way (`pca`, `tsne`), source, x, y."""

@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from espalier.report import answer, tables
+from espalier.report import answer, inside, tables
 from espalier.report.charts._cells import compared, order
 from espalier.report.facts import Reply, StudyFacts
 from espalier.report.figure import DARK, LIGHT, SANS, SERIF, Figure, Panel
@@ -31,6 +31,9 @@ from espalier.report.numbers import Unit, fraction, plain
 from espalier.report.recipe import Recipe, recipe
 from espalier.report.view import Point, View
 from espalier.report.words import Words
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Finding = Mapping[str, Any]
 
@@ -143,6 +146,7 @@ def page(
     version: str,
     recommendation: Mapping[str, Any] | None = None,
     overlays: Sequence[str] = (),
+    probes: pd.DataFrame | None = None,
 ) -> str:
     """Return the report as HTML."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
@@ -169,7 +173,10 @@ def page(
         certainty=answer.certainty(view, findings["findings"], words),
         facts=_counts(view, facts, words),
         many_models=len(view.models) > 1,
-        sections=_sections(view, findings, figures, facts, words, recommendation, overlays),
+        sections=_placed(
+            _sections(view, findings, figures, facts, words, recommendation, overlays),
+            _inside(probes, figures, words),
+        ),
         provenance=_provenance(facts, words),
         everything=tables.tests(view, findings["findings"], words),
         study=_cut(facts.study, words),
@@ -245,6 +252,31 @@ def _question(view: View, words: Words) -> str:
     if len(view.models) > 1:
         return words("scores.question.many")
     return words("scores.question", model=view.models[0])
+
+
+def _inside(
+    probes: pd.DataFrame | None, figures: Mapping[str, Figure], words: Words
+) -> tuple[Section, ...]:
+    """Return the section on hidden states, if any were looked at."""
+    if probes is None:
+        return ()
+    columns, rows = inside.table(probes, words)
+    return (
+        Section(
+            name="probe",
+            title=words("probe.title"),
+            note=inside.note(probes, words),
+            grids=(_grid(columns, rows),),
+            figures=tuple(_drawn(figures[n]) for n in ("states", "probe") if n in figures),
+        ),
+    )
+
+
+def _placed(sections: Sequence[Section], more: Sequence[Section]) -> tuple[Section, ...]:
+    """Put `more` behind what the findings answer."""
+    own = ("recommendation", "scores", *QUESTIONS)
+    place = max((i for i, section in enumerate(sections, 1) if section.name in own), default=0)
+    return (*sections[:place], *more, *sections[place:])
 
 
 def _sections(

@@ -93,6 +93,17 @@ REASONS: Mapping[str, str] = {
     "a tailored larger one is better": "经过调配且更大的混合更好",
     "no findings bear on it": "没有与之相关的结论",
     "it is about hidden states, which no results table holds": "它涉及隐藏状态，而结果表中没有",
+    **{
+        f"{english}, {when}": f"{when_zh}，{chinese}"
+        for when, when_zh in (("before tuning", "微调前"), ("after tuning", "微调后"))
+        for english, chinese in (
+            (
+                "math lies farther from code and from general data than these from each other",
+                "数学离代码和通用数据比后两者彼此更远",
+            ),
+            ("code and general data overlap", "代码与通用数据相互重叠"),
+        )
+    },
     (
         "it needs a general source with and without its hidden code and math, both mixed with the "
         "same rows of the others"

@@ -325,6 +325,54 @@ ENGLISH: Mapping[str, str] = {
     "ood.absent": "No out-of-domain ability was measured.",
     "sensitivity.title": "What predicts how fast an ability grows?",
     "sensitivity.absent": "Too few abilities to ask.",
+    "probe.title": "Where do queries lie inside the models?",
+    "probe.where": "{model}, {method}, layer {layer}",
+    "probe.all": "In all {n} places looked at, {source} lies apart.",
+    "probe.some": "In {m} of {n} places looked at a source lies apart ({names}); {open} undecided.",
+    "probe.none": "Undecided: in none of the {n} places looked at does a source lie clearly apart.",
+    "probe.apart": "{source}: {n}",
+    "probe.two": "Of two sources none can lie apart from the others.",
+    "probe.nearest": "Nearest to each other are {pairs}.",
+    "probe.nearest.one": "{pair} ({n} of {all})",
+    "probe.note": (
+        "A source lies apart where its queries are farther from every other source’s than any two "
+        "others’ are from each other (its margin is above 0). The silhouette is 1 for tight and "
+        "distant groups and about 0 for overlapping ones; below 0.25 there is no substantial "
+        "structure. A linear probe is trained to tell sources by the states of other queries. "
+        "{pool} Intervals are 95% over queries{seeds}."
+    ),
+    "probe.pool.mean": "A query’s state is the mean over its tokens.",
+    "probe.pool.last": "A query’s state is its last token’s.",
+    "probe.seeds.one": " and know one training each",
+    "probe.seeds.many": " and trainings",
+    "probe.place": "Where",
+    "probe.margin": "Lies apart (margin)",
+    "probe.pair": "Nearest pair (silhouette)",
+    "probe.silhouette": "Silhouette of all",
+    "probe.change": "Change from untuned",
+    "probe.accuracy": "Linear probe",
+    "probe.undecided": "undecided: {source} {value}",
+    "probe.layer": "Layer",
+    "probe.sources": "Sources",
+    "probe.everything": "all sources",
+    "probe.axis": "layer (0: embeddings)",
+    "probe.panel.silhouette": "silhouette",
+    "probe.panel.accuracy": "linear probe",
+    "probe.drawn": "drawn above",
+    "probe.caption": (
+        "Left to right the layers of each model; whiskers are 95% intervals over queries. Upper "
+        "words name the model and what it was tuned by. The linear probe’s dashed line is what "
+        "naming one source always would score."
+    ),
+    "probe.way.pca": "PCA",
+    "probe.way.tsne": "t-SNE",
+    "probe.x": "x",
+    "probe.y": "y",
+    "probe.pictures": (
+        "One dot is one query, coloured by its source. PCA shows the two directions of most "
+        "variance; t-SNE (perplexity {perplexity}, seed 0) keeps near neighbours near, and its "
+        "distances between groups mean little. Each panel has axes of its own."
+    ),
     "sensitivity.caption": (
         "Gain per doubling of each ability against the measures that should foretell it; each "
         "prediction was made without the ability itself. On the dotted line it is exact."

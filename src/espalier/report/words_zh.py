@@ -138,6 +138,50 @@ CHINESE: Mapping[str, str] = {
     "ood.absent": "没有测量领域外能力。",
     "sensitivity.title": "什么能预测能力增长的快慢？",
     "sensitivity.absent": "能力太少，无从检验。",
+    "probe.title": "问题在模型内部位于何处？",
+    "probe.where": "{model}，{method}，第 {layer} 层",
+    "probe.all": "在查看的全部 {n} 处，{source} 都自成一处。",
+    "probe.some": "在查看的 {n} 处中，有 {m} 处某个来源自成一处（{names}）；{open} 处未定。",
+    "probe.none": "未定：在查看的 {n} 处中，没有来源明确自成一处。",
+    "probe.apart": "{source}：{n}",
+    "probe.two": "只有两个来源时，谈不上哪个自成一处。",
+    "probe.nearest": "彼此最近的是 {pairs}。",
+    "probe.nearest.one": "{pair}（{all} 处中的 {n} 处）",
+    "probe.note": (
+        "若某来源的问题离其他每个来源都比其他任何两个来源彼此更远（其余量大于 0），则称它自成一处。"
+        "轮廓系数在各组紧密且相距远时为 1，重叠时约为 0；低于 0.25 表示没有实质结构。"
+        "线性探针根据其他问题的状态学习辨认来源。{pool}区间为问题上的 95%{seeds}。"
+    ),
+    "probe.pool.mean": "一个问题的状态取其各词元的平均。",
+    "probe.pool.last": "一个问题的状态取其最后一个词元的状态。",
+    "probe.seeds.one": "，每处只含一次训练",
+    "probe.seeds.many": "，并含训练间的差别",
+    "probe.place": "位置",
+    "probe.margin": "自成一处（余量）",
+    "probe.pair": "最近的一对（轮廓系数）",
+    "probe.silhouette": "全体的轮廓系数",
+    "probe.change": "相对未微调的变化",
+    "probe.accuracy": "线性探针",
+    "probe.undecided": "未定：{source} {value}",
+    "probe.layer": "层",
+    "probe.sources": "来源",
+    "probe.everything": "全部来源",
+    "probe.axis": "层（0 为嵌入层）",
+    "probe.panel.silhouette": "轮廓系数",
+    "probe.panel.accuracy": "线性探针",
+    "probe.drawn": "上图所绘",
+    "probe.caption": (
+        "自左至右为各模型的层；竖线为问题上的 95% 区间。上方文字为模型及其微调策略。"
+        "线性探针图中的虚线为总猜同一来源的得分。"
+    ),
+    "probe.way.pca": "PCA",
+    "probe.way.tsne": "t-SNE",
+    "probe.x": "x",
+    "probe.y": "y",
+    "probe.pictures": (
+        "一点为一个问题，颜色为其来源。PCA 显示方差最大的两个方向；t-SNE（困惑度 {perplexity}，"
+        "种子 0）让近邻保持相近，组间距离意义不大。各图坐标轴各自独立。"
+    ),
     "claims.title": "论文的论断，在这些数据上的检验",
     "claims.note": "每条论断都化为对上述结论的检验。“成立”仅指在这些数据上。",
     "replies.title": "值得一看的回答",
