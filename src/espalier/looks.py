@@ -15,7 +15,7 @@ from espalier.errors import SpecError
 from espalier.probe import Probing
 from espalier.step import Key
 from espalier.steps.probe import Probe, Queries, queries
-from espalier.steps.train import Checkpoint, Pretrained
+from espalier.steps.train import Checkpoint, Train
 from espalier.study import Cell, Model
 from espalier.work import Work
 
@@ -97,7 +97,7 @@ def _size(cell: Cell) -> tuple[int, int]:
 
 def _first(checkpoint: Checkpoint) -> Checkpoint:
     """Return where a cell began."""
-    while not isinstance(checkpoint, Pretrained):
+    while isinstance(checkpoint, Train):
         checkpoint = checkpoint.start
     return checkpoint
 
