@@ -291,3 +291,54 @@ def test_items_need_a_key_an_item_and_a_score(tmp_path):
     items = save(pd.DataFrame({"key": ["a"], "item": ["1"]}), tmp_path, "items.csv")
     with pytest.raises(EspalierError, match="column 'score' is missing"):
         read(path, items=items)
+
+
+def answered(**items) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a table of one evaluation of 4 items, and its items with changes."""
+    table = rows({"key": "a", "score": "0.75", "n": "4"}, {"key": "b", "score": "0.5", "n": ""})
+    given = {"key": list("aaaabb"), "item": list("123412"), "score": [1, 1, 1, 0, 1, 0]}
+    return table, pd.DataFrame(given | items)
+
+
+def test_items_that_say_what_the_table_says_are_taken_whatever_it_was_rounded_to():
+    table, items = answered(item=list("123412"), score=[1, 1, 0, 0, 1, 0])
+    assert len(tidy(table.assign(score=["0.5", "0.5"]), items=items).items) == 6
+    table = rows({"key": "a", "score": "0.67", "n": "3"}, {"key": "b", "score": "0.50"})
+    assert len(tidy(table, items=items.assign(key=list("aaabbb")).iloc[[0, 1, 2, 4, 5]]).items) == 5
+
+
+DISAGREEING = {
+    "another mean": (
+        {"score": [1, 0, 1, 0, 1, 0]},
+        "key 'a': its scored items have a mean of 0.5 over 4, and row 1 of the table says 0.75",
+    ),
+    "fewer items": ({"score": [1, 1, 1, np.nan, 1, 0]}, "mean of 1 over 3"),
+    "other keys": ({"key": list("xxxxyy")}, "no key of the table is among the items, such as 'x'"),
+    "twice": ({"item": list("123312")}, "key 'a': item '3' is there twice with other scores"),
+    "percents": ({"score": [100, 100, 100, 0, 1, 0]}, "mean of 75 over 4"),
+}
+
+
+@pytest.mark.parametrize("name", DISAGREEING)
+def test_items_of_another_evaluation_are_refused_in_one_line(name):
+    changes, says = DISAGREEING[name]
+    table, items = answered(**changes)
+    with pytest.raises(EspalierError) as refusal:
+        tidy(table, items=items, items_where="items.csv")
+    assert says in str(refusal.value)
+    assert str(refusal.value).startswith("items.csv: ")
+    assert "\n" not in str(refusal.value)
+
+
+def test_items_that_are_there_twice_alike_count_once():
+    table, items = answered()
+    assert len(tidy(table, items=pd.concat([items, items])).items) == 6
+
+
+def test_the_items_tell_what_guessing_scores_where_the_table_does_not():
+    table, items = answered(chance=[0.25, 0.25, 0.5, 0.5, 0.25, np.nan])
+    assert tidy(table, items=items).frame["chance"].tolist() == pytest.approx(
+        [0.375, np.nan], nan_ok=True
+    )
+    said = tidy(table.assign(chance="0.2"), items=items).frame["chance"]
+    assert said.tolist() == [0.2, 0.2]

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, Literal, NoReturn
@@ -103,10 +104,15 @@ class Table:
     mixtures: tuple[Mapping[str, int], ...]
     sources: Mapping[str, Origin]
     items: pd.DataFrame | None = None
-    """Columns `key`, `item`, `score`, and `cluster` where it was given."""
+    """Columns `key`, `item`, `score`, and `chance` and `cluster` where they were given."""
     left_out: tuple[Mapping[str, Any], ...] = field(default=())
     probes: pd.DataFrame | None = None
     """Measures of hidden states beside the table, replicates pooled; see `probed`."""
+
+    @cached_property
+    def amounts(self) -> tuple[tuple[tuple[str, int], ...], ...]:
+        """Return each of `mixtures` as pairs in order of its sources."""
+        return tuple(tuple(sorted(mixture.items())) for mixture in self.mixtures)
 
 
 def read(path: Path, sources: Path | None = None, items: Path | None = None) -> Table:
@@ -223,6 +229,10 @@ def tidy(
     _fill(table, mixtures, known, check)
     _ranges(table, check)
     _consistent(table, check)
+    per_item = _items(items, items_where) if items is not None else None
+    if per_item is not None and len(per_item):
+        _agree(table, per_item, items_where)
+        table["chance"] = table["chance"].fillna(_chances(table, per_item))
     _units(table, check)
     table["design"] = table["design"].where(
         table["design"] != "", np.array(designs(mixtures), dtype=object)[codes]
@@ -242,7 +252,7 @@ def tidy(
         frame=table,
         mixtures=mixtures,
         sources=known,
-        items=_items(items, items_where) if items is not None else None,
+        items=per_item,
         left_out=tuple(left_out),
     )
 
@@ -387,10 +397,13 @@ def _numbers(values: pd.Series, name: str, check: _Check) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.astype("float64")
     else:
-        text = values.astype("str").str.strip()
-        empty = values.isna() | text.isin(EMPTY)
-        numbers = pd.to_numeric(text.mask(empty, ""), errors="coerce").astype("float64")
-        bad = numbers.isna() & ~empty
+        # Each distinct word is parsed once: a million rows have few.
+        codes, distinct = pd.factorize(values.astype("str"), use_na_sentinel=False)
+        words = pd.Series(distinct).str.strip()
+        empty = words.isna() | words.isin(EMPTY)
+        parsed = pd.to_numeric(words.mask(empty, ""), errors="coerce").astype("float64")
+        numbers = parsed.take(codes)
+        bad = (parsed.isna() & ~empty).to_numpy()[codes]
         example = "a whole number" if COLUMNS.get(name) == "integer" else "a number such as 0.25"
         check.no(bad, name, values, f"write {example}, or nothing{_hint(name)}")
     numbers = pd.Series(numbers.to_numpy(dtype="float64", na_value=np.nan))
@@ -615,7 +628,7 @@ def _units(table: pd.DataFrame, check: _Check) -> None:
         if not len(values) or not bool(part["higher_is_better"].iloc[0]):
             continue
         top, shares = values.max(), values[values <= 1]
-        named = bool(SHARE_LIKE.search(str(metric)))
+        named = is_share(str(metric))
         if named:
             _first(values < 0, values, "score", f"no {metric} is negative", check)
             _first(values > 100, values, "score", f"no {metric} is beyond 100 %", check)
@@ -636,6 +649,11 @@ def _units(table: pd.DataFrame, check: _Check) -> None:
         limit = 1.0 if top <= 1 else 100.0 if named else math.inf
         over = part["chance"] > limit
         _first(over, part["chance"], "chance", f"scores are at most {limit:g} here", check)
+
+
+def is_share(metric: str) -> bool:
+    """Say whether a metric is by its name a share, which may be written in percent."""
+    return bool(SHARE_LIKE.search(metric))
 
 
 def _first(bad: pd.Series, values: pd.Series, name: str, welcome: str, check: _Check) -> None:
@@ -699,13 +717,75 @@ def _sides(
 
 
 def _items(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return the per-item scores: `key`, `item`, `score`, `cluster`."""
+    """Return the scored items: `key`, `item`, `score`, and `chance` and `cluster` where given."""
     check = _Check(where)
     for name in ("key", "item", "score"):
         if name not in frame:
             raise DataError(f"{where}: column '{name}' is missing; required are key, item, score")
+    frame = frame.reset_index(drop=True)
     items = pd.DataFrame({"key": frame["key"].astype("str"), "item": frame["item"].astype("str")})
     items["score"] = _numbers(frame["score"], "score", check)
+    if "chance" in frame and frame["chance"].notna().any():
+        items["chance"] = _numbers(frame["chance"], "chance", check)
     if "cluster" in frame:
         items["cluster"] = frame["cluster"].astype("str")
-    return items.dropna(subset="score").drop_duplicates(["key", "item"])
+    items = items.dropna(subset="score")
+    twice = items.duplicated(["key", "item"])
+    other = twice & ~items.duplicated(["key", "item", "score"])
+    if other.any():
+        row = items[other].iloc[0]
+        raise DataError(
+            f"{where}: key '{row['key']}': item '{row['item']}' is there twice with other scores; "
+            "give their mean, or the items of one evaluation a key of their own"
+        )
+    return items[~twice]
+
+
+def _agree(table: pd.DataFrame, items: pd.DataFrame, where: str) -> None:
+    """Refuse items whose number or mean is another than the table says under their key.
+
+    Pairing rests on them, and those of another evaluation would be believed.  A key may name
+    several metrics, of which the items are one; a mean may be over clusters.
+    """
+    rows = table[table["score"].notna() & table["key"].isin(items["key"].unique())]
+    if rows.empty:
+        key = items["key"].iloc[0]
+        raise DataError(f"{where}: no key of the table is among the items, such as '{key}'")
+    by_key = items.groupby("key", sort=False)["score"]
+    means = [by_key.mean()]
+    if "cluster" in items:
+        clusters = items.groupby(["key", "cluster"], sort=False)["score"].mean()
+        means.append(clusters.groupby("key", sort=False).mean())
+    metric = rows.groupby(["ability", "suite", "metric"], sort=False)["score"]
+    rounded = 0.51 * metric.transform(_last_place)
+    near = pd.Series(False, index=rows.index)
+    for mean in means:
+        near |= (rows["score"] - rows["key"].map(mean)).abs() <= rounded
+    count = rows["key"].map(by_key.size())
+    fits = near.groupby(rows["key"]).transform("any")
+    wrong = ~fits | (rows["n"].notna() & (rows["n"] != count))
+    if wrong.any():
+        row = rows[wrong].iloc[0]
+        key = row["key"]
+        said = f"mean of {means[0][key]:.6g} over {by_key.size()[key]}"
+        told = f"{row['score']:.6g}" + (f" over {row['n']:.0f}" if row["n"] > 0 else "")
+        raise DataError(
+            f"{where}: key '{key}': its scored items have a {said}, and row {row['row']} of the "
+            f"table says {told}; give the items of that evaluation, or leave out those of this key"
+        )
+
+
+def _last_place(scores: pd.Series) -> float:
+    """Return the unit of the last decimal that scores are written with, at least a millionth."""
+    values = scores.to_numpy()
+    return next((10.0**-d for d in range(6) if np.allclose(values, values.round(d), 0, 1e-9)), 1e-6)
+
+
+def _chances(table: pd.DataFrame, items: pd.DataFrame) -> pd.Series:
+    """Return what guessing scores on the items of each row, where every item says it."""
+    if "chance" not in items:
+        return pd.Series(np.nan, index=table.index)
+    by_key = items.groupby("key", sort=False)["chance"]
+    known = by_key.mean().where(by_key.count() == by_key.size())
+    chance: pd.Series = table["key"].map(known).where(table["higher_is_better"])
+    return chance

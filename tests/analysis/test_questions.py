@@ -9,10 +9,11 @@ import pytest
 
 from espalier.analysis import _reasons as reasons
 from espalier.analysis import analyses, analyze
+from espalier.analysis._curves import choose, fit, grids
 from espalier.analysis._draft import Draft, decide, signed
-from espalier.analysis._evidence import Effect
+from espalier.analysis._evidence import Effect, middle
 from espalier.finding import VERDICTS, Finding
-from espalier.results import Origin, tidy
+from espalier.results import REQUIRED, Origin, tidy
 from simulate import AMOUNTS, KS, Cell, grid, nothing, only_growth, table
 
 
@@ -566,3 +567,104 @@ def test_rates_are_read_off_joined_points_where_no_form_is_near_them():
     low, high = rates[1024]["interval"]
     assert low <= 4 <= high
     assert high / low < 3
+
+
+def renamed(frame, name):
+    return frame.assign(strategy=frame["strategy"].mask(frame["strategy"] == "multitask", name))
+
+
+def test_what_mixes_in_one_stage_may_have_any_name():
+    frame = table(list(grid(models=("small",))), crossing, np.random.default_rng(0))
+    ours, theirs = analyze(tidy(frame)), analyze(tidy(renamed(frame, "sft")))
+    for kind in ("mixing", "factors"):
+        mine = [(f.ability, f.estimate, f.verdict) for f in ours.of(kind)]
+        assert mine
+        assert [(f.ability, f.estimate, f.verdict) for f in theirs.of(kind)] == mine
+    assert theirs.left_out == ()
+
+
+def test_mixtures_that_were_trained_in_stages_only_are_named_as_left_out():
+    frame = table(list(grid(models=("small",))), crossing, np.random.default_rng(0))
+    frame = frame[frame["strategy"].eq("multitask")]
+    found = analyze(tidy(renamed(frame, "sequential")))
+    assert not list(found.of("mixing"))
+    (entry,) = found.left_out
+    assert (entry["what"], entry["why"]) == (reasons.IN_STAGES, reasons.NOT_MIXED)
+    mixed = frame["amounts"].map(lambda text: len(json.loads(text))) > 1
+    assert len(entry["rows"]) == mixed.sum()
+
+
+def test_growth_refutes_no_ceiling_where_none_could_be_seen():
+    cells = [c for c in grid(abilities=("math", "rft")) if c.stage == c.stages]
+    sources = [
+        Origin(name="math", ability="math"),
+        Origin(name="rft", ability="math", origin="synthetic"),
+    ]
+
+    def truth(cell, ability):
+        return 0.2 + 0.03 * np.log2(1 + sum(cell.amounts.values()) / 64)
+
+    def ceiling(frame):
+        claims = analyze(tidy(frame, sources=sources)).claims
+        return next(c for c in claims if c.id == "song2023.5")
+
+    frame = table(cells, truth, np.random.default_rng(0), abilities=("math",), run_sd=0.003)
+    assert ceiling(frame).verdict == "fails"
+    bare = frame.loc[frame["seed"] == 0, list(REQUIRED)]
+    assert ceiling(bare).verdict == "undecided"
+    assert "single seeds" in ceiling(bare).because
+
+
+def two_protocols():
+    """Return a table in which mixing helps math at equal epochs, and not at equal updates."""
+    random = np.random.default_rng(0)
+    frames = []
+    for protocol, help_ in (("epochs", 0.1), ("updates", 0.0)):
+
+        def truth(cell, ability, help_=help_):
+            mixed = cell.stage and len(cell.amounts) > 1 and ability == "math"
+            return only_growth(cell, ability) + help_ * bool(mixed)
+
+        frames.append(table(list(grid()), truth, random).assign(protocol=protocol))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_two_protocols_of_one_table_are_answered_side_by_side_in_every_kind():
+    frame = two_protocols()
+    both = analyze(tidy(frame))
+    for protocol, part in frame.groupby("protocol"):
+        own = analyze(tidy(part))
+        for kind in VERDICTS:
+            alone = [(f.ability, f.model, f.estimate, f.interval) for f in own.of(kind)]
+            beside = [f for f in both.of(kind) if f.protocol == protocol]
+            assert [(f.ability, f.model, f.estimate, f.interval) for f in beside] == alone
+    helped = {f.protocol for f in both.of("mixing", ability="math") if f.verdict == "helps"}
+    assert helped == {"epochs"}
+
+
+def test_a_claim_is_judged_under_each_protocol_and_decided_by_equal_epochs():
+    frame = two_protocols()
+    both = {c.id: c for c in analyze(tidy(frame)).claims}
+    claim = both["dong2023.2"]
+    first, second = claim.because.split("; at equal updates: ")
+    assert first.startswith(f"at equal epochs: {claim.verdict}; mixing helps at the smallest")
+    assert "mixing helps at the smallest amount: holds" in first
+    assert "mixing helps at the smallest amount: undecided" in second
+    assert both["song2023.2"].verdict == "not tested"
+
+
+def test_the_middle_of_copies_is_that_of_numpy():
+    copies = np.random.default_rng(0).standard_normal((37, 4))
+    theirs = np.quantile(copies, [0.025, 0.975], axis=0)
+    assert np.allclose(middle(copies, 0.95), theirs, rtol=1e-12)
+
+
+def test_forms_solved_at_once_are_those_fitted_one_by_one():
+    amounts, random = (16, 64, 256, 1024, 4096), np.random.default_rng(0)
+    for scores in random.uniform(0, 1, (5, 5)):
+        weights = random.uniform(1, 5, 5)
+        _, every = choose(amounts, scores, weights, known=True)
+        assert every.keys() == {g.form for g in grids(amounts)}
+        for grid_ in grids(amounts):
+            one = fit(grid_, amounts, scores[None], weights)
+            assert np.allclose(every[grid_.form].copies(np.array(amounts)), one(np.array(amounts)))

@@ -7,15 +7,18 @@ tests together, and puts the papers' claims to the findings.  Nothing is read bu
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pandas as pd
 
 from espalier.analysis._claims import judge
 from espalier.analysis._draft import Draft, decide
-from espalier.analysis._evidence import Evidence, collect
+from espalier.analysis._evidence import Evidence, collect, unasked
+from espalier.analysis._evidence import chosen_epochs as chosen_epochs
 from espalier.finding import VERDICTS, Finding, Findings
 from espalier.results import Table
 from espalier.shelf import Shelf
@@ -34,12 +37,26 @@ def analyze(table: Table, items: pd.DataFrame | None = None, *, level: float = 0
     """
     if items is not None:
         table = replace(table, items=items)
-    evidence = collect(table, level)
     order = sorted(analyses, key=lambda kind: list(VERDICTS).index(kind))
-    drafts = [draft for kind in order for draft in analyses[kind](evidence)]
-    findings = tuple(decide(drafts))
+    with _no_cycles():
+        evidence = collect(table, level)
+        drafts = [draft for kind in order for draft in analyses[kind](evidence)]
+        findings = tuple(decide(drafts))
+        left_out = (*table.left_out, *unasked(evidence))
     claims = tuple(judge(findings, table.probes))
-    return Findings(findings=findings, claims=claims, left_out=table.left_out)
+    return Findings(findings=findings, claims=claims, left_out=left_out)
+
+
+@contextmanager
+def _no_cycles() -> Iterator[None]:
+    """Keep the garbage collector from looking, again and again, at millions of living values."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def withhold(findings: Findings, doubt: Callable[[Finding], str]) -> Findings:

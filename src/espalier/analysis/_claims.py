@@ -13,8 +13,8 @@ of one part are adjusted together (Benjamini and Hochberg).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -85,8 +85,30 @@ def judge(findings: Sequence[Finding], probes: pd.DataFrame | None = None) -> It
     from espalier.analysis._song2023 import song2023
 
     placed = list(enumerate(findings))
+    protocols = sorted({f.protocol for f in findings})
     for statement in (*dong2023, *song2023):
-        yield _judge(statement, placed, probes)
+        if len(protocols) < 2 or statement.parts is None:
+            yield _judge(statement, placed, probes)
+            continue
+        apart = ([(i, f) for i, f in placed if f.protocol == protocol] for protocol in protocols)
+        judged = [_judge(statement, own, probes) for own in apart]
+        yield _side_by_side(dict(zip(protocols, judged, strict=True)))
+
+
+def _side_by_side(claims: Mapping[str, Claim]) -> Claim:
+    """Return a claim that was judged under each protocol: the first that tests it decides.
+
+    That is equal epochs where it is there, as in both papers; the others are told beside it.
+    """
+    tested = {name: c for name, c in claims.items() if c.verdict != "not tested"}
+    if not tested:
+        return next(iter(claims.values()))
+    parts = [f"at equal {name}: {c.verdict}; {c.because}" for name, c in tested.items()]
+    return replace(
+        next(iter(tested.values())),
+        because="; ".join(parts),
+        findings=tuple(place for c in tested.values() for place in c.findings),
+    )
 
 
 def _judge(statement: Statement, placed: Sequence[Placed], probes: pd.DataFrame | None) -> Claim:
@@ -107,7 +129,8 @@ def _judge(statement: Statement, placed: Sequence[Placed], probes: pd.DataFrame 
     given = (place for p in parts for place, _ in p.votes)
     places = list(dict.fromkeys(place for place in given if place != NOWHERE))
     because = "; ".join(f"{p.says}: {p.result} ({p.count})" for p in tested)
-    because += _caution([placed[place][1] for place in places])
+    found = dict(placed)
+    because += _caution([found[place] for place in places])
     return Claim(
         id=statement.id,
         text=statement.text,

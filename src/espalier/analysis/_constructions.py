@@ -44,7 +44,7 @@ def constructions(panel: Panel, block: Block, evidence: Evidence) -> Iterator[Dr
     """Yield one finding for each change of construction between two cells of a model."""
     if panel.ability == OVERALL:
         return
-    cells = [c for c in block.finals if c.strategy == "multitask" and len(c.mixture) > 1]
+    cells = [c for c in block.finals if block.mixes(c)]
     for change in (*_exchanged(cells, evidence), *_added(cells), *_rebuilt(cells, evidence)):
         yield _compare(panel, block, change, evidence)
 

@@ -12,6 +12,7 @@ refitted at once.  The base model (0 rows) is on no logarithmic axis and enters 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,6 +79,20 @@ def grids(amounts: tuple[int, ...]) -> tuple[Grid, ...]:
         for form, b in bent.items()
         if len(n) > counts[form] or (form == "log-linear" and len(n) == 2)
     )
+
+
+@lru_cache(maxsize=1024)
+def _stacked(amounts: tuple[int, ...]) -> tuple[Floats, Mapping[str, slice]]:
+    """Return the bases of all forms one below the other, to be solved at once, and where each lies.
+
+    A flat form is one whose column is zero, and so has no gain.
+    """
+    forms, places, end = grids(amounts), {}, 0
+    for grid in forms:
+        places[grid.form] = slice(end, end := end + len(grid.bases))
+    flat = np.stack([np.ones(len(amounts)), np.zeros(len(amounts))], axis=-1)[None]
+    parts = [grid.bases if grid.bases.shape[-1] > 1 else flat for grid in forms]
+    return np.concatenate(parts), places
 
 
 @lru_cache(maxsize=1024)
@@ -204,14 +219,33 @@ class Curve:
 
 def fit(grid: Grid, amounts: tuple[int, ...], scores: Floats, weights: Floats) -> Curves:
     """Fit one form to each row of `scores` (copies, amounts); `weights` are 1 / variance."""
-    level, gain, misfits = _solve(grid.bases, scores, weights)
+    return _fitted(grid, amounts, _solve(grid.bases, scores, weights), slice(None))
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """Each copy's best straight parameters at every place of a grid."""
+
+    level: Floats
+    """(copies,): the weighted mean."""
+    middles: Floats
+    """(places,): the weighted mean of the place's column."""
+    gain: Floats
+    """(copies, places)."""
+    misfit: Floats
+    """(copies, places)."""
+
+
+def _fitted(grid: Grid, amounts: tuple[int, ...], solved: _Solved, places: slice) -> Curves:
+    """Return the best of a grid's places, which lie there among those solved."""
+    misfits = solved.misfit[:, places]
     best = misfits.argmin(axis=1)
-    copies = np.arange(len(scores))
-    gains = gain[copies, best]
-    middles = _middles(grid.bases, weights)[best]
-    straight = (
-        level[:, None] if middles.size == 0 else np.stack([level - gains * middles, gains], axis=1)
-    )
+    copies = np.arange(len(misfits))
+    level = straight = solved.level[:, None]
+    if grid.bases.shape[-1] > 1:
+        gains = solved.gain[:, places][copies, best, None]
+        middles = solved.middles[places][best, None]
+        straight = np.concatenate([level - gains * middles, gains], axis=1)
     return Curves(
         form=grid.form,
         bent=grid.bent[best],
@@ -221,36 +255,28 @@ def fit(grid: Grid, amounts: tuple[int, ...], scores: Floats, weights: Floats) -
     )
 
 
-def _middles(bases: Floats, weights: Floats) -> Floats:
-    """Return the weighted mean of each place's column; nothing for a form without one."""
-    return (
-        bases[..., 1] @ weights / weights.sum()
-        if bases.shape[-1] > 1
-        else np.zeros((len(bases), 0))
-    )
-
-
-def _solve(bases: Floats, scores: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return each copy's weighted mean, and its gain and misfit at every place of the grid.
-
-    A column that is all but flat at these weights carries no gain.
-    """
-    level = scores @ weights / weights.sum()
+def _solve(bases: Floats, scores: Floats, weights: Floats) -> _Solved:
+    """Solve every place of a grid; a column that is all but flat at these weights has no gain."""
+    whole = weights.sum()
+    level = scores @ weights / whole
     centred = scores - level[:, None]
-    whole = np.square(centred) @ weights
+    squares = np.square(centred) @ weights
     if bases.shape[-1] == 1:
-        return level, np.zeros((len(scores), len(bases))), np.repeat(whole[:, None], len(bases), 1)
+        none = np.zeros((len(scores), len(bases)))
+        return _Solved(level, none[0], none, np.repeat(squares[:, None], len(bases), 1))
     column = bases[..., 1]
-    away = column - _middles(bases, weights)[:, None]
+    middles = column @ weights / whole
+    away = column - middles[:, None]
     square = np.square(away) @ weights
     flat = square <= 1e-18 * np.square(column) @ weights
     gain = centred @ (away * weights).T / np.where(flat, np.inf, square)
-    return level, gain, np.maximum(whole[:, None] - np.square(gain) * square, 0.0)
+    misfit = np.maximum(squares[:, None] - np.square(gain) * square, 0.0)
+    return _Solved(level, middles, gain, misfit)
 
 
 def profile(grid: Grid, scores: Floats, weights: Floats) -> Floats:
     """Return the misfit at every place of the grid."""
-    misfits: Floats = _solve(grid.bases, scores[None], weights)[2][0]
+    misfits: Floats = _solve(grid.bases, scores[None], weights).misfit[0]
     return misfits
 
 
@@ -273,8 +299,11 @@ def choose(
     amounts: tuple[int, ...], scores: Floats, weights: Floats, *, known: bool
 ) -> tuple[Curve, dict[str, Curve]]:
     """Fit every form and return the best by `criterion`, and all by name."""
+    bases, places = _stacked(amounts)
+    solved = _solve(bases, scores[None], weights)
     fitted = {
-        g.form: (Curve(copies=fit(g, amounts, scores[None], weights)), g) for g in grids(amounts)
+        g.form: (Curve(copies=_fitted(g, amounts, solved, places[g.form])), g)
+        for g in grids(amounts)
     }
     ranked = {
         name: criterion(curve, grid, len(amounts), known=known)

@@ -25,7 +25,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,10 +39,14 @@ from espalier.results import Origin, Table, together
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Amounts = tuple[tuple[str, int], ...]
 
 OVERALL, OVERALL_METRIC = "overall", "share of range"
 OURS = ("base", "single", "together")
 """Designs that any study has; `vary` and what is varied is another."""
+MULTITASK = "multitask"
+STAGED = ("sequential", "mixed_sequential", "dmt")
+"""Strategies that train one stage after the other by their name, whatever the table counts."""
 OWN_DF = 20
 """A model with so many degrees of freedom between runs has its own noise."""
 
@@ -78,8 +83,7 @@ class Noise:
         return variance, variance**2 / known if known > 0 else math.inf
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(NamedTuple):
     """How much of each part of the noise a contrast carries: sums of squared weights."""
 
     runs: float
@@ -176,6 +180,20 @@ def quantile(df: float, level: float) -> float:
     return float(stdtrit(max(min(df, 1e6), 1.0), 0.5 + level / 2))
 
 
+def middle(copies: Floats, level: float) -> tuple[Floats, Floats]:
+    """Return where the middle `level` of the copies (rows) begins and ends, column by column.
+
+    As `numpy.quantile` has it, which takes five times as long on few copies.
+    """
+    ordered = np.sort(copies, axis=0)
+    ends = []
+    for share in (0.5 - level / 2, 0.5 + level / 2):
+        place, part = divmod(share * (len(copies) - 1), 1)
+        below, above = ordered[int(place)], ordered[min(int(place) + 1, len(copies) - 1)]
+        ends.append(below + (above - below) * part)
+    return ends[0], ends[1]
+
+
 def _p(value: float, variance: float, df: float) -> float:
     if variance <= 0:
         return 1.0
@@ -187,6 +205,8 @@ class Condition:
     """One checkpoint of one cell, whatever the seed; its runs are `first` up to `last`."""
 
     mixture: Mapping[str, int]
+    amounts: Amounts
+    """The mixture in order of its sources: what tells cells apart."""
     strategy: str
     k: float | None
     stage: int
@@ -377,16 +397,29 @@ class Block:
 
     def rows_of(self, conditions: Iterable[Condition]) -> tuple[int | str, ...]:
         """Return the keys or row numbers of these conditions."""
-        seen: dict[int | str, None] = {}
-        for condition in conditions:
-            for run in range(condition.first, condition.last):
-                seen.update(dict.fromkeys(self.rows[run]))
-        return tuple(seen)
+        runs = chain.from_iterable(self.rows[c.first : c.last] for c in conditions)
+        return tuple(dict.fromkeys(chain.from_iterable(runs)))
 
     @cached_property
     def finals(self) -> tuple[Condition, ...]:
         """Return the conditions that end their cell."""
         return tuple(c for c in self.conditions if c.final)
+
+    @cached_property
+    def plain(self) -> str:
+        """Return the strategy that mixes in one stage: multitask, else that of most mixtures.
+
+        A table made elsewhere may call it anything but what trains in stages by its name.
+        """
+        mixed = [c for c in self.finals if len(c.mixture) > 1]
+        if any(c.strategy == MULTITASK for c in mixed):
+            return MULTITASK
+        named = [c.strategy for c in mixed if c.stages == 1 and c.strategy not in STAGED]
+        return max(named, key=named.count, default=MULTITASK)
+
+    def mixes(self, condition: Condition) -> bool:
+        """Say whether a cell of several sources mixes them in one stage."""
+        return condition.strategy == self.plain and len(condition.mixture) > 1
 
     @cached_property
     def base(self) -> Condition | None:
@@ -412,6 +445,14 @@ class Panel:
     blocks: tuple[Block, ...]
     sources: tuple[str, ...]
     """The sources that teach the ability."""
+
+    def block(self, model: str) -> Block | None:
+        """Return the block of a model, where it was measured."""
+        return self._blocks.get(model)
+
+    @cached_property
+    def _blocks(self) -> dict[str, Block]:
+        return {block.model: block for block in self.blocks}
 
     @property
     def better(self) -> int:
@@ -448,7 +489,7 @@ def collect(table: Table, level: float) -> Evidence:
     """Turn the table into panels: test rows with a score, one epoch a checkpoint."""
     frame = table.frame
     frame = frame[frame["score"].notna()]
-    frame = _epochs(frame)
+    frame = chosen_epochs(frame)
     most: dict[str, int] = {}
     for mixture in table.mixtures:
         for name, rows in mixture.items():
@@ -457,6 +498,20 @@ def collect(table: Table, level: float) -> Evidence:
     return Evidence(
         panels=panels, origins=table.sources, level=level, most=most, named=_named(table)
     )
+
+
+def unasked(evidence: Evidence) -> Iterator[Mapping[str, Any]]:
+    """Yield, as an entry of `left_out`, the mixtures of models that never mixed in one stage.
+
+    Nothing is asked of what mixing them does.
+    """
+    rows: dict[int | str, None] = {}
+    for block in (block for panel in evidence.panels for block in panel.blocks):
+        mixed = [c for c in block.finals if len(c.mixture) > 1]
+        if not any(block.mixes(c) for c in mixed):
+            rows |= dict.fromkeys(block.rows_of(mixed))
+    if rows:
+        yield {"what": reasons.IN_STAGES, "why": reasons.NOT_MIXED, "rows": list(rows)}
 
 
 def _named(table: Table) -> dict[frozenset[tuple[str, int]], str]:
@@ -471,6 +526,11 @@ def _named(table: Table) -> dict[frozenset[tuple[str, int]], str]:
 
 _Columns = Mapping[str, NDArray[Any]]
 """The runs of one model, column by column."""
+RUNS = (
+    *("block", "condition", "measure", "seeds", "score", "variance", "key"),
+    *("model", "parameters", "mixture", "strategy", "k", "stage", "stages"),
+)
+"""What is kept of a run."""
 PANEL = ("ability", "suite", "metric", "protocol")
 CONDITION = ("model", "mixture", "strategy", "k", "stage", "stages")
 
@@ -485,7 +545,7 @@ def _codes(frame: pd.DataFrame, names: Sequence[Any]) -> Ints:
     return code
 
 
-def _epochs(frame: pd.DataFrame) -> pd.DataFrame:
+def chosen_epochs(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep one epoch of each checkpoint: the best on `valid` where measured, else the last."""
     test = frame[frame["split"] == "test"]
     if test["epoch"].nunique(dropna=False) <= 1:
@@ -598,7 +658,7 @@ def _panel(
 ) -> Panel:
     first = runs.iloc[0]
     ability = str(first["ability"])
-    columns = {str(name): runs[name].to_numpy() for name in runs}
+    columns = {name: runs[name].to_numpy() for name in RUNS}
     columns["labels"] = runs["labels"].to_numpy(dtype=object)
     starts = np.flatnonzero(np.diff(columns["block"], prepend=-1))
     parts = [
@@ -646,6 +706,7 @@ def _block(runs: _Columns, noise: Noise, table: Table, answers: _AllAnswers | No
     conditions = tuple(
         Condition(
             mixture=table.mixtures[mixture] if mixture >= 0 else {},
+            amounts=table.amounts[mixture] if mixture >= 0 else (),
             strategy=str(strategy),
             k=None if math.isnan(k) else float(k),
             stage=int(stage),

@@ -24,6 +24,8 @@ ALONE_MISSING = (
     "confounded: nothing was trained on the ability's own rows alone at the amounts that are "
     "mixed, so there is nothing to measure mixing against"
 )
+IN_STAGES = "mixing and factors of mixtures that were trained in stages only"
+NOT_MIXED = "to hold a mixture against a single source, train it in one stage, as multitask does"
 STEADY = "confounded: the {which} of the other data never changes"
 TOGETHER = (
     "confounded: amount and ratio of the other data move together; vary the own amount as well"

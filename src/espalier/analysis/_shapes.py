@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,36 +72,51 @@ class Profile:
 def fall(x: Floats, values: Floats, variances: Floats) -> Profile:
     """Return the profile of where a smooth fall through the points is zero."""
     root = 1 / np.sqrt(variances)
-    reach = x[-1] - x[0]
+    places, columns, lower, upper = _falls(tuple(x.tolist()))
+    misfit = _two(columns * root[None, :, None], values * root)
+    before = nnls(lower * root[:, None], values * root)[1] ** 2
+    after = nnls(upper * root[:, None], values * root)[1] ** 2
+    return Profile(
+        places=places, misfit=misfit, before=float(before), after=float(after), spare=len(x) - 3
+    )
+
+
+@lru_cache(maxsize=1024)
+def _falls(measured: tuple[float, ...]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the places, what falls through each of them, and what falls before and after all."""
+    x = np.array(measured)
     places = np.linspace(x[0], x[-1], PLACES)
 
     def fallen(at: Floats) -> Floats:
         """Return how far each weight has made the difference fall since the first place."""
-        t = (at - x[0]) / reach
+        t = (at - x[0]) / (x[-1] - x[0])
         return np.stack([t - t**2 / 2, t**2 / 2], axis=-1)
 
     columns = fallen(places)[:, None, :] - fallen(x)[None, :, :]
-    misfit = _two(columns * root[None, :, None], values * root)
     ones = np.ones((len(x), 1))
-    before = nnls(np.hstack([-ones, -fallen(x)]) * root[:, None], values * root)[1] ** 2
-    left = fallen(x[-1:]) - fallen(x)
-    after = nnls(np.hstack([ones, left]) * root[:, None], values * root)[1] ** 2
-    return Profile(
-        places=places, misfit=misfit, before=float(before), after=float(after), spare=len(x) - 3
-    )
+    lower = np.hstack([-ones, -fallen(x)])
+    upper = np.hstack([ones, fallen(x[-1:]) - fallen(x)])
+    return places, columns, lower, upper
 
 
 def top(x: Floats, values: Floats, variances: Floats) -> Profile:
     """Return the profile of where a smooth hill through the points is highest."""
     weights = 1 / variances
     root = np.sqrt(weights)
-    places = np.linspace(x[0], x[-1], PLACES)
-    away = x[None, :] - places[:, None]
-    columns = np.stack([-(np.minimum(away, 0) ** 2), -(np.maximum(away, 0) ** 2)], axis=-1)
+    places, columns = _hills(tuple(x.tolist()))
     centred = columns - (weights @ columns / weights.sum())[:, None, :]
     level = values - weights @ values / weights.sum()
     misfit = _two(centred * root[None, :, None], level * root)
     return Profile(places=places, misfit=misfit, spare=len(x) - 4)
+
+
+@lru_cache(maxsize=1024)
+def _hills(measured: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """Return the places, and how far each side has fallen away from each of them."""
+    x = np.array(measured)
+    places = np.linspace(x[0], x[-1], PLACES)
+    away = x[None, :] - places[:, None]
+    return places, np.stack([-(np.minimum(away, 0) ** 2), -(np.maximum(away, 0) ** 2)], axis=-1)
 
 
 def _two(columns: Floats, target: Floats) -> Floats:

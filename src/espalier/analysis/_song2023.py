@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from espalier.analysis import _reasons as reasons
 from espalier.analysis._claims import Part, Placed, Statement, Vote, vote
 from espalier.finding import Finding
 
@@ -87,12 +88,21 @@ def _explained(placed: Sequence[Placed]) -> list[Part]:
 def _ceiling(placed: Sequence[Placed]) -> list[Part]:
     """Hold growth on synthetic rows, and what the most of them did that joined a mixture."""
     growth = [(i, f) for i, f in _of(placed, "growth") if f["origin"] == "synthetic"]
-    votes: list[Vote] = [
-        (i, 1 if f["plateau_at"] or f.verdict in ("resists", "falls") or v == -1 else v and -v)
-        for (i, f), (_, v) in zip(growth, vote(growth), strict=True)
-    ]
+    votes = [_capped(one, v) for one, (_, v) in zip(growth, vote(growth), strict=True)]
     votes += vote(_joined(placed), -1)
     return [Part(says="synthetic rows do not keep improving an ability", votes=votes)]
+
+
+def _capped(placed: Placed, grown: int | None) -> Vote:
+    """Vote for an end of growth; growth speaks against one only where an end would be seen.
+
+    That takes four amounts, and scores of known noise.
+    """
+    place, f = placed
+    if f["plateau_at"] or f.verdict in ("resists", "falls") or grown == -1:
+        return place, 1
+    seen = f["plateau_why"] == reasons.NO_BEND and f.interval is not None
+    return place, (grown and -grown) if seen else None
 
 
 def _inverted(placed: Sequence[Placed]) -> list[Part]:

@@ -26,10 +26,21 @@ from scipy.special import fdtrc
 
 from espalier.analysis import _reasons as reasons
 from espalier.analysis._draft import ALPHA, Draft, finding
-from espalier.analysis._evidence import OVERALL, Block, Condition, Effect, Evidence, Panel
+from espalier.analysis._evidence import (
+    OVERALL,
+    Amounts,
+    Block,
+    Condition,
+    Effect,
+    Evidence,
+    Panel,
+    middle,
+)
 from espalier.finding import Interval
 
 Floats = NDArray[np.float64]
+Columns = tuple[tuple[float, ...], tuple[float, ...]]
+"""Of each mixed cell log2 of the other data's amount, and of its ratio to the own."""
 
 DRAWS = 300
 STEADY = 0.1
@@ -44,24 +55,25 @@ def factors(evidence: Evidence) -> Iterator[Draft]:
         if panel.role != "in" or panel.ability == OVERALL:
             continue
         for block in panel.blocks:
-            cells = [c for c in block.finals if panel.own(c.mixture) and _plain(c)]
+            cells = [c for c in block.finals if panel.own(c.mixture) and _plain(block, c)]
             if any(panel.others(c.mixture) for c in cells):
                 yield _factors(panel, block, cells, evidence)
 
 
-def _plain(condition: Condition) -> bool:
+def _plain(block: Block, condition: Condition) -> bool:
     """Say whether a cell is one stage of everything: strategies are another question."""
-    return condition.strategy == "multitask" or len(condition.mixture) == 1
+    return block.mixes(condition) or len(condition.mixture) == 1
 
 
-def _own(panel: Panel, condition: Condition) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(panel.own(condition.mixture).items()))
+def _own(panel: Panel, condition: Condition) -> Amounts:
+    return tuple(pair for pair in condition.amounts if pair[0] in panel.sources)
 
 
 def _factors(panel: Panel, block: Block, cells: Sequence[Condition], evidence: Evidence) -> Draft:
     alone = {_own(panel, c): c for c in cells if not panel.others(c.mixture)}
     mixed = [c for c in cells if panel.others(c.mixture) and _own(panel, c) in alone]
-    why = _refusal(panel, cells, mixed)
+    columns = _columns(panel, mixed)
+    why = _refusal(columns)
     rows = block.rows_of(cells)
     if why:
         empty = {"effect": None, "interval": None, "share": None, "share_interval": None}
@@ -71,7 +83,6 @@ def _factors(panel: Panel, block: Block, cells: Sequence[Condition], evidence: E
         facts = dict(plain.facts) | {"amount": empty, "ratio": empty}
         return Draft(finding=replace(plain, facts=facts))
     singles = [alone[own] for own in dict.fromkeys(_own(panel, c) for c in mixed)]
-    columns = _columns(panel, mixed)
     maps = _maps(panel, singles, mixed, columns)
     used = [*singles, *mixed]
     amount, ratio, both = (
@@ -95,38 +106,39 @@ def _factors(panel: Panel, block: Block, cells: Sequence[Condition], evidence: E
     )
 
 
-def _refusal(panel: Panel, cells: Sequence[Condition], mixed: Sequence[Condition]) -> str:
+@lru_cache(maxsize=256)
+def _refusal(columns: Columns) -> str:
     """Say why the two cannot be told apart, or nothing where they can."""
-    if not mixed:
+    amount, ratio = np.array(columns[0]), np.array(columns[1])
+    if not len(amount):
         return reasons.ALONE_MISSING
-    amount, ratio = _columns(panel, mixed)
     if min(amount.std(), ratio.std()) < STEADY:
         which = "amount" if amount.std() < STEADY else "ratio"
         return reasons.STEADY.format(which=which)
     if np.corrcoef(amount, ratio)[0, 1] ** 2 > CONFOUNDED:
         return reasons.TOGETHER
-    if len(mixed) < 4:
-        return reasons.FEW_MIXTURES.format(count=len(mixed))
-    del cells
+    if len(amount) < 4:
+        return reasons.FEW_MIXTURES.format(count=len(amount))
     return ""
 
 
-def _columns(panel: Panel, mixed: Sequence[Condition]) -> tuple[Floats, Floats]:
+def _columns(panel: Panel, mixed: Sequence[Condition]) -> Columns:
+    """Return log2 of amount and of ratio, cell by cell."""
     other = np.array([panel.others(c.mixture) for c in mixed], dtype=np.float64)
     own = np.array([sum(panel.own(c.mixture).values()) for c in mixed], dtype=np.float64)
-    return np.log2(other), np.log2(other / own)
+    return tuple(np.log2(other).tolist()), tuple(np.log2(other / own).tolist())
 
 
 def _maps(
     panel: Panel,
     singles: Sequence[Condition],
     mixed: Sequence[Condition],
-    columns: tuple[Floats, Floats],
+    columns: Columns,
 ) -> Floats:
     """Return the least-squares weights of every cell in A and in R."""
     level = {_own(panel, c): i for i, c in enumerate(singles)}
     places = tuple(level[_own(panel, c)] for c in (*singles, *mixed))
-    return _weights(places, tuple(columns[0].tolist()), tuple(columns[1].tolist()))
+    return _weights(places, *columns)
 
 
 @lru_cache(maxsize=256)
@@ -160,7 +172,7 @@ def _shares(
     block: Block,
     singles: Sequence[Condition],
     mixed: Sequence[Condition],
-    columns: tuple[Floats, Floats],
+    columns: Columns,
     level: float,
 ) -> tuple[Floats, tuple[Interval, Interval]]:
     single = {_own(panel, c): i for i, c in enumerate(singles)}
@@ -173,7 +185,7 @@ def _shares(
     noisy = together + _draws(len(mixed), 0) * np.sqrt(spread_mixed)
     below = alone + _draws(len(singles), 1) * np.sqrt(spread_alone)
     copies = _split(noisy - below[:, place], columns)
-    low, high = np.quantile(copies, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    low, high = middle(copies, level)
     low, high = np.minimum(low, shares), np.maximum(high, shares)
     return shares, ((float(low[0]), float(high[0])), (float(low[1]), float(high[1])))
 
@@ -184,14 +196,13 @@ def _draws(count: int, stream: int) -> Floats:
     return np.random.default_rng(stream).standard_normal((DRAWS, count))
 
 
-def _split(effects: Floats, columns: tuple[Floats, Floats]) -> Floats:
+def _split(effects: Floats, columns: Columns) -> Floats:
     """Return, for each row of effects, the shares of variance of the two columns."""
     centred = effects - effects.mean(axis=1, keepdims=True)
     whole = np.square(centred).sum(axis=1)
     whole = np.where(whole > 0, whole, 1.0)
     both, first, second = (
-        np.square(centred @ basis).sum(axis=1) / whole
-        for basis in _bases(tuple(columns[0].tolist()), tuple(columns[1].tolist()))
+        np.square(centred @ basis).sum(axis=1) / whole for basis in _bases(*columns)
     )
     return np.column_stack([(first + both - second) / 2, (second + both - first) / 2])
 

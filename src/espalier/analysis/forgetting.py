@@ -16,10 +16,10 @@ from dataclasses import replace
 import numpy as np
 
 from espalier.analysis._draft import Draft, finding, signed, tests_of
-from espalier.analysis._evidence import OVERALL, Block, Condition, Effect, Evidence, Panel
+from espalier.analysis._evidence import OVERALL, Amounts, Block, Condition, Effect, Evidence, Panel
 
 CLEAR, ADDED = 2.5, 0.4
-Cell = tuple[str, float | None, int, tuple[tuple[str, int], ...]]
+Cell = tuple[str, float | None, int, Amounts]
 
 
 def forgetting(evidence: Evidence) -> Iterator[Draft]:
@@ -37,7 +37,7 @@ def _cells(block: Block) -> Iterator[list[Condition]]:
     cells: dict[Cell, list[Condition]] = defaultdict(list)
     for c in block.conditions:
         if c.stage > 0 and c.stages > 1:
-            cells[c.strategy, c.k, c.stages, tuple(sorted(c.mixture.items()))].append(c)
+            cells[c.strategy, c.k, c.stages, c.amounts].append(c)
     for conditions in cells.values():
         ordered = sorted(conditions, key=lambda c: c.stage)
         if len(ordered) > 1 and ordered[-1].final:

@@ -27,7 +27,7 @@ from scipy.special import chdtrc
 from espalier.analysis import _reasons as reasons
 from espalier.analysis._curves import PRICE, Curve, bends, choose, fit, grids, profile
 from espalier.analysis._draft import ALPHA, Draft, Verdict, finding, tests_of
-from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
+from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, middle, quantile
 from espalier.finding import SEEDS, Interval, Point, within
 
 Floats = NDArray[np.float64]
@@ -199,7 +199,7 @@ def _line(curve: Curve, series: Series, variances: Floats, level: float) -> list
     copies = _copies(curve, series.amounts, variances)
     grid = next(g for g in grids(series.amounts) if g.form == curve.form)
     lines = fit(grid, series.amounts, copies, 1 / variances)(amounts)
-    low, high = np.quantile(lines, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    low, high = middle(lines, level)
     return [list(map(float, row)) for row in zip(amounts, curve(amounts), low, high, strict=True)]
 
 

@@ -1,6 +1,6 @@
 """Ask whether data for other abilities helps or hurts, at equal amounts of the ability's own.
 
-Mixed minus single: a multitask cell of several sources against the cell that was trained on the
+Mixed minus single: a one-stage cell of several sources against the cell that was trained on the
 same rows of the ability's own source alone.  The crossover is where the difference changes its
 sign on the way from small to large amounts: the estimate interpolates a monotone fit in log2
 rows.  The interval is the profile of a smooth fall (or rise; see `_shapes`).  Where none is near
@@ -78,7 +78,7 @@ def _pairs(panel: Panel, block: Block, source: str, evidence: Evidence) -> Itera
             n = c.mixture[source]
             if n not in single or c.strategy == "multitask":
                 single[n] = c
-        elif set(panel.own(c.mixture)) == {source} and c.strategy == "multitask":
+        elif set(panel.own(c.mixture)) == {source} and block.mixes(c):
             mixed.append(c)
     matched = [c for c in mixed if c.mixture[source] in single]
     series = [c for c in matched if evidence.together(c.mixture)]

@@ -33,9 +33,7 @@ def ood(evidence: Evidence) -> Iterator[Draft]:
             continue
         inside = _inside(panel, evidence)
         for block in panel.blocks:
-            known = (
-                next((b for b in inside.blocks if b.model == block.model), None) if inside else None
-            )
+            known = inside.block(block.model) if inside else None
             yield _follow(panel, block, known, evidence)
 
 
@@ -48,7 +46,7 @@ def _inside(panel: Panel, evidence: Evidence) -> Panel | None:
 
 
 def _cells(block: Block) -> dict[Cell, Condition]:
-    return {(tuple(sorted(c.mixture.items())), c.strategy, c.k): c for c in block.finals}
+    return {(c.amounts, c.strategy, c.k): c for c in block.finals}
 
 
 def _follow(panel: Panel, block: Block, known: Block | None, evidence: Evidence) -> Draft:

@@ -112,7 +112,7 @@ def _pairs(models: int) -> Iterator[tuple[int, int]]:
 def _cells(panel: Panel, block: Block) -> dict[tuple[Any, ...], Condition]:
     """Return a model's final cells that hold data of the ability's own, by what was done."""
     return {
-        (tuple(sorted(c.mixture.items())), c.strategy, c.k): c
+        (c.amounts, c.strategy, c.k): c
         for c in block.finals
         if panel.role == "out" or panel.own(c.mixture)
     }

@@ -64,14 +64,18 @@ class Field:
 
 def strategy(evidence: Evidence) -> Iterator[Draft]:
     """Yield one finding for each strategy but the one all are compared with."""
-    for panel in evidence.panels:
+    fields: list[dict[str, Field | None]] = [
+        {block.model: _field(block) for block in panel.blocks} for panel in evidence.panels
+    ]
+    for panel, mine in zip(evidence.panels, fields, strict=True):
         for block in panel.blocks:
-            field = _field(block)
+            field = mine[block.model]
             if field is None:
                 continue
             ranks = _ranks(panel, block, field)
             best = _best_ks(panel, block, field, evidence.level)
-            places = _places(panel, block, field, evidence) if panel.ability == OVERALL else {}
+            overall = panel.ability == OVERALL
+            places = _places(panel, block, field, fields, evidence) if overall else {}
             pairs = _all_pairs(block, field, evidence.level)
             for name in field.by_name:
                 if name != field.against:
@@ -83,7 +87,7 @@ def _field(block: Block) -> Field | None:
     by_name: dict[Name, dict[Mixture, Condition]] = defaultdict(dict)
     for c in block.finals:
         if len(c.mixture) > 1:
-            by_name[c.strategy, c.k][tuple(sorted(c.mixture.items()))] = c
+            by_name[c.strategy, c.k][c.amounts] = c
     if len(by_name) < 2:
         return None
     names = sorted(by_name, key=lambda n: (n[0], n[1] if n[1] is not None else -1.0))
@@ -175,7 +179,13 @@ def _all_pairs(block: Block, field: Field, level: float) -> dict[Name, list[dict
     return told
 
 
-def _places(panel: Panel, block: Block, field: Field, evidence: Evidence) -> dict[Name, Place]:
+def _places(
+    panel: Panel,
+    block: Block,
+    field: Field,
+    fields: Sequence[Mapping[str, Field | None]],
+    evidence: Evidence,
+) -> dict[Name, Place]:
     """Return where each strategy stands between the specialised abilities and the general one.
 
     A strategy is on the Pareto front where none is as good at both and better at one.
@@ -183,11 +193,11 @@ def _places(panel: Panel, block: Block, field: Field, evidence: Evidence) -> dic
     names = list(field.by_name)
     means: dict[str, Floats] = {}
     copies: dict[str, Floats] = {}
-    for other in evidence.panels:
+    for other, there in zip(evidence.panels, fields, strict=True):
         if other.role != "in" or other.protocol != panel.protocol or other.ability in means:
             continue
-        mine = next((b for b in other.blocks if b.model == block.model), None)
-        found = _field(mine) if mine else None
+        mine = other.block(block.model)
+        found = there.get(block.model)
         if mine is None or found is None or set(found.by_name) != set(names):
             return {}
         known = _means(other, mine, names, replace(found, common=field.common))

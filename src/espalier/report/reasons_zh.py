@@ -56,6 +56,7 @@ REASONS: Mapping[str, str] = {
     "{says}: {result} ({pro} for, {con} against, {open} open)": (
         "{says}：{result}（支持 {pro}，反对 {con}，未定 {open}）"
     ),
+    "at equal {protocol}: {verdict}": "在 {protocol} 相等时：{verdict}",
     "holds": "成立",
     "fails": "不成立",
     "undecided": "未定",
@@ -233,6 +234,27 @@ REASONS: Mapping[str, str] = {
     ),
     "the table does not say in which order {one} trains": "结果表没有说明{one}按什么顺序训练",
     "--order does": "可用 --order 说明",
+    (
+        "{names}: a single seed does not tell how much runs scatter; they are taken to scatter by "
+        "{share} of the range, a stated guess, and every certainty told here rests on that"
+    ): (
+        "{names}：单一种子无从知道各次训练的离散；这里设为取值范围的 {share}（假定值），"
+        "所述的一切把握都以此为前提"
+    ),
+    (
+        "{names}: a single seed does not tell how much runs scatter; they are taken to scatter by "
+        "{share} of the range, as those of {others} do, and every certainty told here rests on that"
+    ): (
+        "{names}：单一种子无从知道各次训练的离散；这里按 {others} 的情形设为取值范围的 {share}，"
+        "所述的一切把握都以此为前提"
+    ),
+    "no measured cell is within the budget and the rows there are": (
+        "没有实测单元同时在预算与现有数据之内"
+    ),
+    "{names}: not within the budget and the rows there are": "{names}：不在预算与现有数据之内",
+    "{n} cells in common, {m} of them measured on every ability that counts": (
+        "共有 {n} 个单元，其中 {m} 个在每种计入的能力上都测量过"
+    ),
     "a single seed: how much runs scatter is guessed from how well the surfaces fit": (
         "只有一个种子：各次训练的离散由曲面拟合的好坏猜测"
     ),
@@ -240,6 +262,22 @@ REASONS: Mapping[str, str] = {
         "{name}: cells left out are missed by {times} times what the surface expects, so its "
         "intervals are too narrow"
     ): "{name}：留出单元的误差是曲面所预期的 {times} 倍，因此区间偏窄",
+    "mixing and factors of mixtures that were trained in stages only": (
+        "只分阶段训练过的混合的混合效应与因素"
+    ),
+    (
+        "to hold a mixture against a single source, train it in one stage, as multitask does"
+    ): "要把混合与单一来源相比，请像 multitask 那样在一个阶段内训练",
+    (
+        "the adaptive run ended with this open: {verdict} so far, and {share} of the forecasts of "
+        "the full grid say the same"
+    ): "自适应运行结束时此问题未定：目前为{verdict}，对完整网格的预测中有 {share} 与之一致",
+    "adaptive: {why}": "自适应：{why}",
+    "every question is decided": "每个问题都已确定",
+    "the grid is complete": "网格已完整",
+    "the budget is spent": "预算已用完",
+    "no cell is left that bears on what is open": "没有剩余单元与未定的问题有关",
+    "nothing could be measured": "什么都没能测量",
     "the untuned model is expected to be better than any recipe": "预期未微调的模型好于任何方案",
     "sizes: the most rows that were measured": "数据量：取测量过的最多条数",
     "over the budget": "超出预算",
@@ -252,6 +290,7 @@ REASONS: Mapping[str, str] = {
     "whether {one} beats {other}": "{one}是否胜过{other}",
     "whether more {names} is better": "更多 {names} 是否更好",
     "whether more of less is better": "某些来源更多、另一些更少是否更好",
+    "near the choice": "与所选方案相近",
     "a leaner recipe": "更省的方案",
     "its utility is known to ±{value}": "其效用的误差为 ±{value}",
     "{model} has {n} finished cells": "{model} 有 {n} 个完成的单元",
@@ -270,12 +309,21 @@ REASONS: Mapping[str, str] = {
     "does not transfer": "不能迁移",
     "not every ability that counts was measured on both": "并非每种计入的能力都在两者上测量过",
     "{model} has no finished cell": "{model} 没有完成的单元",
+    "{model} was not measured on what counts": "{model} 未在计入的能力上测量过",
     "{n} cells in common": "共有 {n} 个单元",
     "{n} are the fewest that rank anything": "至少 {n} 个才能排名",
-    "{share} of pairs of cells are ranked alike": "{share} 的单元对排名一致",
-    "only {share} of pairs of cells are ranked alike": "只有 {share} 的单元对排名一致",
-    "{share} of pairs of cells are ranked alike, but the interval does not decide": (
-        "{share} 的单元对排名一致，但区间不足以下结论"
+    "{share} of pairs of cells that noise lets tell apart are ranked alike": (
+        "在噪声中仍可分辨的单元对里，{share} 排名一致"
+    ),
+    "only {share} of pairs of cells that noise lets tell apart are ranked alike": (
+        "在噪声中仍可分辨的单元对里，只有 {share} 排名一致"
+    ),
+    (
+        "{share} of pairs of cells that noise lets tell apart are ranked alike, but the interval "
+        "does not decide"
+    ): "在噪声中仍可分辨的单元对里，{share} 排名一致，但区间不足以下结论",
+    "{n} cells in common, which noise does not let tell apart": (
+        "共有 {n} 个单元，但噪声使其无法分辨"
     ),
     (
         "a budget of {amount} is {times} times what the largest measured cell took ({largest}), "
@@ -286,6 +334,10 @@ REASONS: Mapping[str, str] = {
         "预算 {amount} 低于测量过的最小数量（{least} 条）"
     ),
     "measure smaller cells, or give more": "请测量更小的单元，或增加预算",
+    "the rows there are ({there}) are below the smallest amounts that were measured": (
+        "现有数据（{there}）低于测量过的最小数量"
+    ),
+    "measure smaller cells, or find more rows": "请测量更小的单元，或寻找更多数据",
     (
         "no recipe within the budget is likely to keep the floor {asked}: the likeliest does with "
         "probability {p} ({name} is the hardest)"
