@@ -1,18 +1,23 @@
 import io
 
 import made_up as fake
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from espalier.analysis import analyze
+from espalier.finding import aloud
 from espalier.report import summary
 from espalier.report.answer import answer, certainty
 from espalier.report.charts.mixing import _located
-from espalier.report.numbers import Unit, plain
+from espalier.report.lookup import unit_of
+from espalier.report.numbers import Unit, decimals, plain
 from espalier.report.view import view
 from espalier.report.words import Words
 from espalier.results import tidy
+from simulate import grid, only_growth
+from simulate import table as simulated
 
 WORDS = Words()
 
@@ -123,7 +128,7 @@ def test_the_summary_fits_a_screen():
         findings = fake.findings(models)
         Console(file=text, width=80).print(summary(fake.table(models), findings))
         lines = text.getvalue().splitlines()
-        assert len(lines) <= 33
+        assert len(lines) <= 34
         assert all(len(line) <= 80 for line in lines)
         for word in ("grows", "helps", "hurts", "better", "forgets", "keeps"):
             assert any(word in line for line in lines)
@@ -211,3 +216,59 @@ def test_a_crossover_that_may_be_anywhere_is_not_drawn():
     anywhere = {"model": "m", "interval": [64, 1024]}
     assert not _located(anywhere, records)
     assert _located({**anywhere, "interval": [64, 512]}, records)
+
+
+def test_a_metric_is_written_with_one_number_of_digits():
+    glued = str.maketrans({"\u00a0": " "})
+    rating = Unit(share=False, digits=decimals(4.2, 7.9))
+    assert [rating.score(v) for v in (7, 6.5, 4.25)] == ["7.00", "6.50", "4.25"]
+    assert rating.score_interval((5, 6.125)).translate(glued) == "5.00 to 6.12"
+    assert rating.difference(0.3) == "+0.30"
+    percent = Unit(share=False, percent=True)
+    assert [percent.score(v).translate(glued) for v in (7, 63.25)] == ["7.0 %", "63.2 %"]
+    assert percent.difference(-3).translate(glued) == "−3.0 points"
+    assert [decimals(*ends) for ends in ((0, 900), (1.8, 1.9), (3, 3))] == [0, 3, 2]
+
+
+def percents():
+    row = {"model": "m", "strategy": "multitask", "ability": "a", "metric": "accuracy"}
+    scores = ((64, 30), (256, 45.25), (1024, 7))
+    rows = [row | {"amounts": f'{{"a": {n}}}', "score": s, "n": 100} for n, s in scores]
+    return tidy(pd.DataFrame(rows))
+
+
+def test_scores_in_percent_are_written_as_percentages():
+    seen = view(percents())
+    (measure,) = seen.measures
+    assert (measure.share, measure.percent) == (False, True)
+    written = [unit_of(measure, WORDS).score(p.score) for p in seen.points]
+    assert [text.replace("\u00a0", " ") for text in written] == ["30.0 %", "45.2 %", "7.0 %"]
+
+
+def test_two_protocols_are_told_side_by_side_in_one_sentence():
+    random, frames = np.random.default_rng(0), []
+    for protocol, more in (("epochs", 0.1), ("updates", 0.0)):
+
+        def truth(cell, ability, more=more):
+            mixed = cell.stage and len(cell.amounts) > 1 and ability == "math"
+            return only_growth(cell, ability) + more * bool(mixed)
+
+        cells = list(grid(models=("small",)))
+        frames.append(simulated(cells, truth, random).assign(protocol=protocol))
+    table = tidy(pd.concat(frames, ignore_index=True))
+    findings = analyze(table)
+    told = aloud(findings.to_dict())["findings"]
+    sentences = certainty(view(table), told, WORDS)
+    assert (
+        "Side by side: at equal epochs, mixing helps math; "
+        "at equal updates, mixing shows no effect." in sentences
+    )
+    assert "Beside the others’ data, math gains" in answer(view(table), told, WORDS)[1]
+    assert "updates" in printed(table, findings)
+
+
+def test_the_summary_says_which_of_several_models_it_shows():
+    last = printed(fake.table(3), fake.findings(3)).splitlines()
+    (model,) = {line.split("(")[1].rstrip(")") for line in last if line.startswith("Mixed minus")}
+    assert any(f"Shown is {model}, one of 3 models" in line for line in last)
+    assert "one of" not in printed(fake.table(1), fake.findings(1))

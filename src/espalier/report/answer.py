@@ -10,8 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from espalier.report.lookup import full_title, grown, is_of, unit
-from espalier.report.numbers import Unit
+from espalier.report.lookup import full_title, grown, is_of, unit, unit_of
 from espalier.report.view import Measure, Point, View
 from espalier.report.words import Words
 
@@ -71,10 +70,45 @@ def certainty(view: View, findings: Sequence[Finding], words: Words) -> tuple[st
         said.append(words("answer.certainty.adjusted"))
     if len(protocols := dict.fromkeys(m.protocol for m in view.measures)) > 1:
         said.append(words("answer.protocol", protocol=next(iter(protocols))))
+        said.append(_side_by_side(view, findings, list(protocols), words))
     if len(view.models) > 1:
         about = "answer.about" if view.sized else "answer.about.label"
         said.append(words(about, model=view.models[-1]))
     return tuple(said)
+
+
+def _side_by_side(
+    view: View, findings: Sequence[Finding], protocols: Sequence[str], words: Words
+) -> str:
+    """Say in one sentence what shows under each protocol, as these are never compared."""
+    at = [f for f in findings if f["kind"] == "mixing" and f.get("of") == "difference"]
+    model = _lead(view, at)
+    parts = []
+    for protocol in protocols:
+        own = [f for f in at if f["model"] == model and f["protocol"] == protocol]
+        by = {
+            verdict: list(dict.fromkeys(f["ability"] for f in own if f["verdict"] == verdict))
+            for verdict in ("helps", "hurts", "undecided")
+        }
+        said = [
+            words(f"answer.protocols.{verdict}", names=words.names(by[verdict]))
+            for verdict in ("helps", "hurts")
+            if by[verdict]
+        ]
+        if not said:
+            kind = "none" if not own else "undecided" if by["undecided"] else "tied"
+            said = [words(f"answer.protocols.{kind}")]
+        lost = [
+            f["ability"]
+            for f in findings
+            if f["kind"] == "forgetting" and f["verdict"] == "forgets"
+            if f["model"] == model and f["protocol"] == protocol
+        ]
+        if lost:
+            names = words.names(dict.fromkeys(lost))
+            said.append(words("answer.protocols.forgets", names=names))
+        parts.append(words("answer.protocols.at", protocol=protocol, said=words.names(said)))
+    return words("answer.protocols", parts=words.join(parts), where=_where(view, model, words))
 
 
 def _scored(view: View, model: str, words: Words) -> str:
@@ -85,7 +119,7 @@ def _scored(view: View, model: str, words: Words) -> str:
         headline.setdefault(measure.ability, measure)
     for p in view.points:
         if p.model == model and headline[p.measure.ability] == p.measure:
-            write = Unit(p.measure.share, words("unit.points"), words("unit.to"))
+            write = unit_of(p.measure, words)
             interval = write.score_interval(p.interval) if p.interval else ""
             name = full_title(p.measure, view)
             told = f"{name} {write.score(p.score)}" + (f" ({interval})" if interval else "")
@@ -120,15 +154,20 @@ def _against_chance(p: Point) -> str:
 
 
 def _headline(view: View, findings: Sequence[Finding]) -> list[Finding]:
-    """Keep each in-domain ability's first metric, and what is about all abilities."""
+    """Keep each in-domain ability's first metric, and what is about all abilities.
+
+    Of several protocols it is the table's first: the other is told beside it.
+    """
     first: dict[str, Measure] = {}
     for measure in view.measures:
         if measure.role == "in":
             first.setdefault(measure.ability, measure)
+    lead = view.measures[0].protocol if view.measures else ""
     return [
         f
         for f in findings
-        if f["ability"] == "overall" or (f["ability"] in first and is_of(f, first[f["ability"]]))
+        if (f["ability"] == "overall" and f.get("protocol") in (None, "", lead))
+        or (f["ability"] in first and is_of(f, first[f["ability"]]))
     ]
 
 

@@ -53,5 +53,14 @@ def grown(finding: Mapping[str, Any], beside: Sequence[Mapping[str, Any]]) -> st
 def unit(finding: Mapping[str, Any], view: View, words: Words) -> Unit:
     """Return how the finding's scores are written; what averages abilities is in shares."""
     measure = measured(finding, view)
-    share = measure.share if measure else finding["ability"] == "overall"
-    return Unit(share, words("unit.points"), words("unit.to"))
+    if measure is None and finding["ability"] == "overall":
+        return Unit(True, words("unit.points"), words("unit.to"))
+    return unit_of(measure, words)
+
+
+def unit_of(measure: Measure | None, words: Words) -> Unit:
+    """Return how a measure's scores are written."""
+    points, to = words("unit.points"), words("unit.to")
+    if measure is None:
+        return Unit(False, points, to)
+    return Unit(measure.share, points, to, percent=measure.percent, digits=measure.digits)

@@ -1,7 +1,11 @@
-"""Numbers as a reader wants them: shares as percentages, differences signed, intervals whole."""
+"""Numbers as a reader wants them: shares as percentages, differences signed, intervals whole.
+
+One metric is written with one number of digits, so that a column of it can be read down.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,27 +20,35 @@ class Unit:
     share: bool
     points: str = "points"
     to: str = "to"
+    percent: bool = False
+    """Scores are percentages already."""
+    digits: int | None = None
+    """Decimals of a metric in its own unit; None for three figures of each number."""
+
+    @property
+    def per_cent(self) -> bool:
+        """Say whether scores are written as percentages and differences in points."""
+        return self.share or self.percent
 
     def score(self, value: float | None) -> str:
         """Write a score: `63.5 %`, or `1.83` in the metric's own unit."""
         if value is None:
             return "–"
-        return f"{_minus(f'{value * 100:.1f}')}{_GLUE}%" if self.share else plain(value)
+        return f"{self._bare(value)}{_GLUE}%" if self.per_cent else self._bare(value)
 
     def difference(self, value: float | None) -> str:
         """Write an effect with its sign: `+4.1 points`, or `+0.12`."""
         if value is None:
             return "–"
-        return f"{self._signed(value)}{_GLUE}{self.points}" if self.share else self._signed(value)
+        signed = self._signed(value)
+        return f"{signed}{_GLUE}{self.points}" if self.per_cent else signed
 
     def score_interval(self, interval: Sequence[float] | None) -> str:
         """Write `58.1 to 68.6 %`."""
         if not interval:
             return "–"
-        if self.share:
-            low, high = (_minus(f"{end * 100:.1f}") for end in interval)
-            return _GLUE.join((low, self.to, high, "%"))
-        return _GLUE.join((plain(interval[0]), self.to, plain(interval[1])))
+        low, high = (self._bare(end) for end in interval)
+        return _GLUE.join((low, self.to, high, *(("%",) if self.per_cent else ())))
 
     def difference_interval(self, interval: Sequence[float] | None) -> str:
         """Write `+3.2 to +5.0`."""
@@ -44,9 +56,21 @@ class Unit:
             return "–"
         return _GLUE.join((self._signed(interval[0]), self.to, self._signed(interval[1])))
 
+    def _bare(self, value: float) -> str:
+        if self.per_cent:
+            return _minus(f"{value * (100 if self.share else 1):.1f}")
+        return plain(value) if self.digits is None else _minus(f"{value:,.{self.digits}f}")
+
     def _signed(self, value: float) -> str:
-        text = f"{value * 100:+.1f}" if self.share else f"{value:+.3g}"
-        return _minus(text)
+        if self.per_cent:
+            return _minus(f"{value * (100 if self.share else 1):+.1f}")
+        return _minus(f"{value:+.3g}" if self.digits is None else f"{value:+,.{self.digits}f}")
+
+
+def decimals(low: float, high: float) -> int:
+    """Return the decimals that tell three figures of the range of a metric's scores."""
+    spread = high - low
+    return 2 if spread <= 0 else min(max(2 - math.floor(math.log10(spread)), 0), 3)
 
 
 def plain(value: float | None) -> str:

@@ -26,8 +26,8 @@ from espalier.report import answer, inside, tables
 from espalier.report.charts._cells import compared, order
 from espalier.report.facts import Reply, StudyFacts
 from espalier.report.figure import DARK, LIGHT, SANS, SERIF, Figure, Panel
-from espalier.report.lookup import full_title, title
-from espalier.report.numbers import Unit, fraction, plain
+from espalier.report.lookup import full_title, title, unit_of
+from espalier.report.numbers import fraction, plain
 from espalier.report.recipe import Recipe, recipe
 from espalier.report.view import Point, View
 from espalier.report.words import Words
@@ -307,7 +307,7 @@ def _scores(view: View, figures: Mapping[str, Figure], words: Words) -> Section:
     several = len(view.models) > 1
     rows = []
     for p in sorted(view.points, key=lambda p: view.measures.index(p.measure)):
-        write = Unit(p.measure.share, words("unit.points"), words("unit.to"))
+        write = unit_of(p.measure, words)
         rows.append(
             (
                 full_title(p.measure, view),
@@ -553,7 +553,7 @@ def _strategy_grid(view: View, words: Words) -> tuple[Grid, ...]:
 def _score(point: Point | None, words: Words) -> str:
     if point is None:
         return "–"
-    write = Unit(point.measure.share, words("unit.points"), words("unit.to"))
+    write = unit_of(point.measure, words)
     if not point.interval:
         return write.score(point.score)
     interval = write.score_interval(point.interval).removesuffix("\u00a0%")

@@ -28,7 +28,7 @@ STYLES: Mapping[str, str] = {"good": "green", "bad": "red", "open": "yellow", "e
 def summary(
     table: Table, findings: Findings | Mapping[str, Any], lang: str = "en"
 ) -> RenderableType:
-    """Return what the largest model shows, with intervals and verdicts, in at most 33 lines.
+    """Return what the largest model shows, with intervals and verdicts, in at most 34 lines.
 
     Where they show nothing, one line says why.
     """
@@ -58,11 +58,15 @@ def summary(
                 size += f" ({row.interval})"
             narrow |= _seems_clear(finding)
             verdict = Text(row.verdict, style=STYLES.get(row.tone, ""))
-            lines.add_row(Text(f"  {_short(finding, row, own, words)}"), Text(size), verdict)
+            name = words.clauses(_short(finding, row, own, words), _protocol(finding, own))
+            lines.add_row(Text(f"  {name}"), Text(size), verdict)
         parts.append(lines)
         if len(own) > MOST:
             more = words("summary.more", n=len(own) - MOST)
             parts.append(Text(f"  {more}", style="dim"))
+    if parts and len(seen.models) > 1:
+        one = words("summary.models", model=model, n=len(seen.models))
+        parts.append(Text(one, style="dim"))
     if narrow:
         parts.append(Text(words("summary.adjusted"), style="dim"))
     return Group(*parts) if parts else Text(_none(seen, told, words))
@@ -112,6 +116,12 @@ def _short(
         case "growth" if row.ability == finding["ability"]:
             return grown(finding, own)
     return row.ability
+
+
+def _protocol(finding: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> str:
+    """Name the protocol of a finding about all abilities, where there are several."""
+    several = len({f.get("protocol") for f in own}) > 1
+    return str(finding["protocol"]) if several and finding["ability"] == "overall" else ""
 
 
 def _chosen(

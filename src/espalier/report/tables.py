@@ -78,7 +78,9 @@ def _test(view: View, finding: Finding, words: Words, most_rows: int) -> Row:
 
 def _named(view: View, finding: Finding, words: Words) -> str:
     if finding["ability"] == "overall":
-        return words("test.overall")
+        several = len({m.protocol for m in view.measures}) > 1
+        name = words("test.overall")
+        return f"{name} · {finding['protocol']}" if several else name
     measure = measured(finding, view)
     return title(measure, view) if measure else str(finding["ability"])
 

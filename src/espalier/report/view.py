@@ -21,9 +21,10 @@ from typing import Any
 
 import pandas as pd
 
+from espalier.analysis import chosen_epochs
 from espalier.finding import Interval, bounds, within
-from espalier.report.numbers import fraction
-from espalier.results import Table
+from espalier.report.numbers import decimals, fraction
+from espalier.results import Table, is_share
 
 _Z = 1.959964
 
@@ -40,6 +41,10 @@ class Measure:
     higher: bool = field(compare=False)
     share: bool = field(compare=False)
     """Scores are shares of 1, and are shown as percentages."""
+    percent: bool = field(compare=False)
+    """Scores are percentages already."""
+    digits: int = field(compare=False)
+    """Decimals that a score in the metric's own unit is written with."""
     chance: float | None = field(compare=False)
     bounds: Interval = field(compare=False)
     """Where scores can lie; no interval reaches beyond."""
@@ -144,22 +149,17 @@ _MEASURE = ("ability", "suite", "metric", "protocol")
 
 
 def _scored(table: Table) -> pd.DataFrame:
-    """Return the scored test rows; whatever cell asked for it, an untuned model is one cell."""
+    """Return the scored test rows of the epochs that are compared.
+
+    Whatever cell asked for it, an untuned model is one cell.
+    """
     spelt = [json.dumps(mixture) for mixture in table.mixtures]
-    frame = table.frame.assign(amounts=table.frame["mixture"].map(dict(enumerate(spelt))))
-    frame = frame[(frame["split"] == "test") & frame["score"].notna()].copy()
+    frame = chosen_epochs(table.frame[table.frame["score"].notna()])
+    frame = frame.assign(amounts=frame["mixture"].map(dict(enumerate(spelt))))
     untuned = frame["stage"] == 0
     for name, value in (("strategy", ""), ("amounts", "{}"), ("k", math.nan), ("stages", 0)):
         frame.loc[untuned, name] = value
-    return _last_epoch(frame)
-
-
-def _last_epoch(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep each run's last checkpoint of a stage; earlier epochs are other models."""
-    run = ["model", "strategy", "k", "design", "stage", "stages", "amounts", *_MEASURE]
-    epoch = frame["epoch"].fillna(math.inf)
-    last = epoch.groupby([frame[c] for c in [*run, "seed", "data_seed"]], dropna=False)
-    return frame[epoch == last.transform("max")]
+    return frame
 
 
 def _measures(frame: pd.DataFrame) -> dict[tuple[str, ...], Measure]:
@@ -179,6 +179,8 @@ def _measures(frame: pd.DataFrame) -> dict[tuple[str, ...], Measure]:
             role=str(rows["role"].iloc[0]),
             higher=higher,
             share=limits == (0.0, 1.0),
+            percent=higher and low >= 0 and 1 < high <= 100 and is_share(name[2]),
+            digits=decimals(low, high),
             chance=float(chance.mean()) if higher and len(chance) else None,
             bounds=limits,
         )

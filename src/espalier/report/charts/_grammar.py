@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from espalier.report.figure import WHOLE, Figure, Key, Panel, colour, config
-from espalier.report.lookup import title
+from espalier.report.lookup import title, unit_of
 from espalier.report.numbers import Unit, rows
 from espalier.report.view import Measure, Point, View
 from espalier.report.words import Words
@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 def unit(measure: Measure | None, words: Words) -> Unit:
     """Return how a measure's numbers are written."""
-    return Unit(bool(measure and measure.share), words("unit.points"), words("unit.to"))
+    return unit_of(measure, words)
 
 
 def note(measure: Measure, view: View, words: Words) -> str:

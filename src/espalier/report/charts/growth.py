@@ -36,7 +36,7 @@ def growth(view: View, findings: Sequence[Finding], words: Words) -> Figure | No
             name = title(measure, view)
             if len(by_source) > 1 or source != measure.ability:
                 name = f"{name} · {source}"
-            panel, shown = _panel(view, name, points, own, words)
+            panel, shown = _panel(view, name, source, points, own, words)
             panels.append(panel)
             records += shown
             measures.add(measure)
@@ -93,7 +93,12 @@ def _legend(view: View, designs: set[Design], words: Words) -> tuple[Key, ...]:
 
 
 def _panel(
-    view: View, name: str, points: Sequence[Point], own: Sequence[Finding], words: Words
+    view: View,
+    name: str,
+    source: str,
+    points: Sequence[Point],
+    own: Sequence[Finding],
+    words: Words,
 ) -> tuple[Panel, list[g.Record]]:
     measure, lines = points[0].measure, _lines(view, words)
     records: list[g.Record] = []
@@ -106,7 +111,7 @@ def _panel(
         curve += _curve(found, drawn, banded=len(view.models) == 1 or line[1] == "single")
     curve = [_within(record, measure) for record in curve]
     layers = [
-        *_drawn(records, curve, measure, dict(lines.values()), words),
+        *_drawn(records, curve, measure, source, dict(lines.values()), words),
         *(g.rule(measure.chance, text=words("chance")) if measure.chance else ()),
         *_untuned(view, measure),
         *_plateaus(view, own, words),
@@ -137,11 +142,12 @@ def _drawn(
     records: Sequence[g.Record],
     curve: Sequence[g.Record],
     measure: Measure,
+    source: str,
     tones: Mapping[str, str],
     words: Words,
 ) -> g.Layers:
     """Draw bands, curves, whiskers and dots."""
-    x = g.doublings([r["_x"] for r in records], words("axis.own", ability=measure.ability))
+    x = g.doublings([r["_x"] for r in records], words("axis.own", ability=source))
     y, tone, tip = g.upright(measure.share), g.paint(tones), g.tooltip(records[0])
     ways = alt.Scale(domain=["single", "together"], range=[[1, 0], [6, 4]])
     dash = alt.StrokeDash("_design:N", scale=ways, legend=None)

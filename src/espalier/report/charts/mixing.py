@@ -22,10 +22,18 @@ def mixing(view: View, findings: Sequence[Finding], words: Words) -> Figure | No
     panels, records = [], []
     for measure in view.measures:
         own = [f for f in findings if f["kind"] == "mixing" and is_of(f, measure)]
-        if any(f.get("of") == "difference" and f["estimate"] is not None for f in own):
-            panel, shown = _panel(view, measure, own, words)
-            panels.append(panel)
-            records += shown
+        by_source: dict[str, list[Finding]] = {}
+        for f in own:
+            if f.get("of") in ("difference", "crossover"):
+                by_source.setdefault(f.get("source") or measure.ability, []).append(f)
+        for source, found in by_source.items():
+            if any(f["of"] == "difference" and f["estimate"] is not None for f in found):
+                name = title(measure, view)
+                if len(by_source) > 1 or source != measure.ability:
+                    name = f"{name} · {source}"
+                panel, shown = _panel(view, measure, name, source, found, words)
+                panels.append(panel)
+                records += shown
     hollow = Key(label=words("mixing.hollow"), colour="soft", shape="ring")
     return g.figure(
         "mixing", words("mixing.caption"), panels, records, (*g.model_keys(view), hollow)
@@ -33,9 +41,14 @@ def mixing(view: View, findings: Sequence[Finding], words: Words) -> Figure | No
 
 
 def _panel(
-    view: View, measure: Measure, own: Sequence[Finding], words: Words
+    view: View,
+    measure: Measure,
+    name: str,
+    source: str,
+    own: Sequence[Finding],
+    words: Words,
 ) -> tuple[Panel, list[g.Record]]:
-    tones, write, name = g.model_colours(view), g.unit(measure, words), title(measure, view)
+    tones, write = g.model_colours(view), g.unit(measure, words)
     records = [
         {
             "_x": f["amount"],
@@ -59,7 +72,7 @@ def _panel(
         if f.get("of") == "difference" and f["estimate"] is not None
     ]
     dots = g.named(g.DOTS)
-    x = g.doublings([r["_x"] for r in records], words("axis.own", ability=measure.ability))
+    x = g.doublings([r["_x"] for r in records], words("axis.own", ability=source))
     y = g.difference(measure.share)
     tone = g.paint({m: tones[m] for m in view.models})
     fill = alt.condition("datum._sure", tone, alt.value("var(--card)"))
@@ -87,7 +100,7 @@ def _panel(
         for r in records
     )
     note = words("mixing.up" if measure.higher else "mixing.down")
-    if measure.share:
+    if write.per_cent:
         note = words.clauses(words("unit.points"), note)
     return g.panel(
         words, layers, records, title=name, note=note, alt_text=f"{name}: {said}"
