@@ -36,10 +36,14 @@ def check_output(path: Path, *, inputs: Iterable[Path | None] = ()) -> None:
     for given in inputs:
         if given is not None and given.resolve() == path.resolve():
             raise SpecError(f"{path}: is read and may not be written over; name another output")
-    folder = path if path.is_dir() else path.parent
-    while not folder.exists():
-        folder = folder.parent
+    try:
+        folder = path if path.is_dir() else path.parent
+        while not folder.exists():
+            folder = folder.parent
+        there = path.exists()
+    except OSError as error:  # a folder that may not be looked into, a name too long
+        raise MissingError(f"{path}: cannot be written: {error.strerror}") from None
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise MissingError(f"{path}: cannot be written: {folder} is no folder to write to")
-    if path.exists() and not os.access(path, os.W_OK):
+    if there and not os.access(path, os.W_OK):
         raise MissingError(f"{path}: cannot be written over")

@@ -62,14 +62,21 @@ def find(path: str, root: Path) -> list[Path]:
 
 
 def records(file: Path) -> Iterator[Row]:
-    """Yield the rows of `file`.  Raises `DataError` where the file as a whole is damaged."""
+    """Yield the rows of `file`.
+
+    Raises `DataError` where the file as a whole is damaged, `MissingError` where it is none.
+    """
     reader = _reader(file)
     if reader is None:
         raise MissingError(f"{file}: no way to read this kind of file; {_endings()}")
+    if file.is_dir():
+        raise MissingError(f"{file}: is a folder; name a file in it")
     try:
         yield from reader(file)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise DataError(f"{file}: the gzip archive is cut off or damaged; fetch it again") from None
+    except OSError as error:
+        raise MissingError(f"{file}: cannot be read: {error.strerror or error}") from None
 
 
 def _lines(file: Path) -> Iterator[Row]:

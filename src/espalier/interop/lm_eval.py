@@ -114,14 +114,12 @@ def write(
     whole = _results(given) | _about(model, plain, parameters) | {"task_hashes": hashes}
     file = folder / plain / f"results_{time}.json"
     whole["date"] = at.timestamp()
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return [file, *written]
 
 
 def write_lines(file: Path, rows: Iterable[Row]) -> Path:
     """Write JSON lines; the file is there whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
     write_whole(file, "".join(f"{line}\n" for line in lines))
     return file
