@@ -102,6 +102,10 @@ def one(place: int, *, seed: int) -> dict[str, Any]:
         "relative": (top - truths["recommended"]) / max(float(spread), 0.02),
         "gains": {b: truths["recommended"] - truths[b] for b in BASELINES if b in truths},
         "held": _held(surface, found, truths, reached),
+        "stated": found.best_probability,
+        "best": all(
+            truths["recommended"] >= truths[c.label] for c in found.baselines if c.feasible
+        ),
         "seconds": took,
         "refusals": _refusals(measured, surface, utilities, budget, random, drawn)
         if place % 8 == 0
@@ -235,6 +239,10 @@ def summary(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "not worse by a hair": {b: _round((g > -HAIR).mean()) for b, g in gains.items()}
         | {"all": _round((every > -HAIR).mean())},
         "intervals hold": {name: _round(np.mean(hits)) for name, hits in sorted(held.items())},
+        "no baseline is better": {
+            "stated": _round(np.mean([r["stated"] for r in answered if r["stated"] is not None])),
+            "true": _round(np.mean([r["best"] for r in answered if r["stated"] is not None])),
+        },
         "refusals right": {name: _round(np.mean(hits)) for name, hits in sorted(right.items())},
         "median seconds": _round(np.median([r["seconds"] for r in answered])),
     }

@@ -6,15 +6,26 @@ import json
 import re
 from collections.abc import Iterable
 from functools import cache
+from io import StringIO
+from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from conftest import Cli
+from espalier.analysis._evidence import collect
+from espalier.commands._recommend import around, beside, percent
 from espalier.errors import SpecError
 from espalier.recommend import Setting, recommend
+from espalier.recommend._asked import ask
+from espalier.recommend._cells import Mix
+from espalier.recommend._decide import Joint, worth_running
+from espalier.recommend._ground import Ground, ground
 from espalier.recommendation import Recommendation
 from espalier.results import Table, tidy, write
 from simulate import ABILITIES, Cell, Truth, grid, only_growth, table
@@ -53,6 +64,21 @@ def math_alone(cell: Cell, ability: str) -> float:
 @cache
 def usual() -> Recommendation:
     return recommend(simulated(cells()), budget={"rows": 3000.0}, setting=SETTING)
+
+
+@cache
+def floored(floor: float = 0.35) -> Recommendation:
+    floors = {"general": floor} if floor else {}
+    return recommend(
+        simulated(cells(), items=1319),
+        budget={"rows": 3000.0},
+        utility={"math": 1.0, "general": 0.001},
+        floors=floors,
+    )
+
+
+def free_of_floors() -> Recommendation:
+    return floored(0.0)
 
 
 # --- it is right ------------------------------------------------------------------------------
@@ -148,17 +174,27 @@ def test_the_weights_decide_what_the_rows_are_for() -> None:
 
 
 def test_a_floor_moves_the_choice_and_is_told_with_its_probability() -> None:
-    measured = simulated(cells(), items=1319)
-    free = recommend(measured, budget={"rows": 3000.0}, utility={"math": 1.0})
-    kept = recommend(
-        measured, budget={"rows": 3000.0}, utility={"math": 1.0}, floors={"general": 0.35}
-    )
+    free, kept = free_of_floors(), floored()
     assert free.choice is not None
     assert kept.choice is not None
     assert kept.choice.amounts.get("general", 0) > free.choice.amounts.get("general", 0)
     (general,) = (e for e in kept.choice.expected if e.ability == "general")
     assert general.floor == 0.35
     assert (general.floor_probability or 0) >= 0.9
+
+
+def test_what_a_floor_costs_is_told_against_the_same_recommendation_without_it() -> None:
+    free, kept = free_of_floors(), floored()
+    assert kept.without_floors is not None
+    assert free.choice is not None
+    assert kept.choice is not None
+    assert kept.without_floors.amounts == free.choice.amounts
+    assert kept.floor_cost == pytest.approx(free.choice.utility - kept.choice.utility, abs=0.01)
+    assert kept.floor_cost > 0.001
+    assert kept.floor_cost_interval is not None
+    low, high = kept.floor_cost_interval
+    assert low < kept.floor_cost < high
+    assert free.floor_cost is None
 
 
 def test_a_floor_that_nothing_can_keep_is_refused_with_the_reason() -> None:
@@ -188,8 +224,23 @@ def test_rows_that_are_not_there_are_not_recommended() -> None:
     found = recommend(simulated(cells()), budget={"rows": 3000.0}, setting=setting)
     assert found.choice is not None
     assert found.choice.amounts.get("math", 0) <= 100
-    proportional = next(c for c in found.baselines if c.label == "proportional")
-    assert proportional.amounts["math"] < proportional.amounts["code"] / 10
+    beside = {c.label: c for c in found.baselines}
+    assert beside["proportional"].amounts["math"] < beside["proportional"].amounts["code"] / 10
+    for label in ("uniform", "proportional", "best measured"):
+        assert beside[label].feasible
+        assert beside[label].amounts.get("math", 0) <= 100
+        assert beside[label].cost["rows"] <= 3003
+    assert not beside["everything"].feasible
+
+
+def test_where_no_measured_cell_can_be_had_none_is_a_baseline() -> None:
+    setting = Setting(available=dict.fromkeys(ABILITIES, 70))
+    mixed = [Cell(model="small", amounts=dict.fromkeys(ABILITIES, n)) for n in (60, 80, 400, 900)]
+    more = [Cell(model="small", amounts={"math": 80, "code": n, "general": n}) for n in (60, 300)]
+    measured = simulated([*mixed[1:], *more], math_alone)
+    found = recommend(measured, budget={"rows": 400.0}, setting=setting)
+    assert "best measured" not in {c.label for c in found.baselines}
+    assert "no measured cell is within the budget and the rows there are" in found.warnings
 
 
 # --- it does not go where nothing was measured ------------------------------------------------
@@ -256,9 +307,26 @@ def test_four_cells_are_the_fewest() -> None:
 
 
 def test_one_seed_gives_an_answer_that_says_so() -> None:
-    found = recommend(simulated(cells(), seeds=1), budget={"rows": 3000.0}, setting=SETTING)
+    found = recommend(simulated(singles(), math_alone, seeds=1), budget={"rows": 4000.0})
     assert found.choice is not None
-    assert any("a single seed" in told for told in found.warnings)
+    assert "math, code, general: a single seed does not tell" in found.assumed
+    assert "by 2.0% of the range, a stated guess" in found.assumed
+    assert found.assumed in found.warnings
+    assert all(run.seeds == 2 for run in found.next_runs)
+    for e in found.choice.expected:
+        assert e.interval is not None
+        assert e.interval[1] - e.interval[0] > 0.03  # items alone leave less
+
+
+def test_what_runs_scatter_is_lent_by_abilities_that_were_repeated() -> None:
+    frame = made(singles(), math_alone, run_sd=0.04)
+    once = frame[(frame["ability"] != "code") | (frame["seed"] == 0)]
+    found = recommend(tidy(once.reset_index(drop=True)), budget={"rows": 4000.0})
+    (share,) = re.findall(
+        r"code: .* scatter by (.*)% of the range, as those of math, general", found.assumed
+    )
+    assert 2.5 < float(share) < 5.5
+    assert usual().assumed == ""
 
 
 def test_one_strategy_without_single_cells_is_enough() -> None:
@@ -323,6 +391,39 @@ def test_nothing_is_carried_over_where_the_large_model_ranks_otherwise() -> None
     assert not any("is taken from small" in said for said in found.warnings)
 
 
+def rests(table: Table, model: str = "large") -> Ground:
+    """What a recommendation would rest on, without fitting it."""
+    asked = {"budget": {}, "utility": {}, "floors": {}, "model": model, "setting": Setting()}
+    return ground(ask(table, collect(table, 0.95), **asked))  # type: ignore[arg-type]
+
+
+def test_cells_in_common_are_counted_where_the_larger_model_has_fewer_sources() -> None:
+    large = [Cell(model="large", amounts={name: 64}) for name in ("code", "general")]
+    found = rests(simulated([*cells(base=False), *large], unequal))
+    (told,) = found.transfers
+    assert told.cells == 2
+    assert told.why == "2 cells in common; 5 are the fewest that rank anything"
+    assert "2 cells in common" in found.refused
+
+
+def test_pairs_that_noise_turns_about_do_not_count_against_a_transfer() -> None:
+    def level(cell: Cell, ability: str) -> float:
+        return 0.2 + 0.05 * np.log2(cell.amounts["math"] / 64)  # code rows do nothing
+
+    mixtures = [{"math": m, "code": c} for m in FEW for c in (64, 128, 256)]
+    for seed in range(3):
+        both = [Cell(model=m, amounts=amounts) for m in ("small", "large") for amounts in mixtures]
+        (told,) = rests(simulated(both, level, seed=seed)).transfers
+        assert told.verdict == "transfers"
+        assert (told.rank_agreement or 0) > 0.8
+
+
+def test_models_that_noise_hides_are_not_compared() -> None:
+    both = [Cell(model=m, amounts=c.amounts) for m in ("small", "large") for c in singles()]
+    (told,) = rests(simulated(both, lambda c, a: 0.5, run_sd=0.05)).transfers
+    assert told.verdict != "transfers"
+
+
 def test_three_cells_without_a_smaller_model_that_agrees_are_refused() -> None:
     found = recommend(sizes(only_growth, count=3), model="large")
     assert found.choice is None
@@ -374,12 +475,118 @@ def test_json_holds_plain_values_under_stable_names() -> None:
     assert set(told) == {
         *("version", "model", "protocol", "budget", "utility", "floors", "choice", "refused"),
         *("baselines", "regret", "regret_interval", "best_probability", "front", "region"),
-        *("beyond", "rests_on", "fit", "next_runs", "transfer", "warnings"),
+        *("beyond", "rests_on", "fit", "next_runs", "transfer", "warnings", "assumed"),
+        *("without_floors", "floor_cost", "floor_cost_interval"),
     }
     assert set(told["choice"]) == {
         *("label", "amounts", "strategy", "k", "stages", "expected", "utility"),
-        *("utility_interval", "measured", "cost", "note"),
+        *("utility_interval", "measured", "cost", "note", "feasible"),
     }
+
+
+def test_the_next_runs_differ_and_each_saves_what_those_before_it_leave() -> None:
+    runs = usual().next_runs
+    assert len(runs) == 3
+    saved = [run.regret_saved for run in runs]
+    assert saved == sorted(saved, reverse=True)
+    assert sum(saved) <= (usual().regret or 0) + 0.001
+    for one, other in combinations(runs, 2):
+        a, b = (np.array([r.amounts.get(name, 0) for name in ABILITIES]) for r in (one, other))
+        moved = abs(a - b).sum() / max(a.sum(), b.sum())
+        folds = np.abs(np.log2(np.maximum(a, 1) / np.maximum(b, 1))).max()
+        assert one.strategy != other.strategy or moved >= 0.5 or folds >= 2
+
+
+def test_a_cell_that_tells_the_same_as_one_before_it_is_not_worth_running() -> None:
+    mixes = [Mix(rows=(n, 0), strategy="multitask") for n in (100, 500, 2500)]
+    covariance = 0.01 * np.array([[1.0, 0.999, 0.0], [0.999, 1.0, 0.0], [0.0, 0.0, 0.5]])
+    surface = SimpleNamespace(noise=1e-6)
+    question: Any = SimpleNamespace(weights={"math": 1.0}, surfaces={"math": surface})
+    joint = Joint(
+        place={mix: i for i, mix in enumerate(mixes)},
+        weights={"math": 1.0},
+        parts={"math": (np.array([[0.5, 0.5, 0.5]]), covariance[None])},
+    )
+    found = worth_running(question, joint, mixes, mixes, 1)
+    assert [entry.mix.rows[0] for entry in found[:2]] in ([100, 2500], [500, 2500])
+    assert all(entry.saved < found[1].saved / 5 for entry in found[2:])
+
+
+def test_the_table_of_a_floor_is_whole_at_80_columns() -> None:
+    out = Console(width=80, file=StringIO())
+    out.print(beside(floored()))
+    said = out.file.getvalue()  # type: ignore[attr-defined]
+    lines = said.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in said
+    (head,) = [line for line in lines if "recommended" in line]
+    assert head.split() == [
+        *("95", "%", "intervals", "recommended", "uniform", "proportional"),
+        *("everything", "best", "measured"),
+    ]
+    (floor,) = [line for line in lines if "floor 0.35" in line]
+    assert floor.count("kept:") == 5
+    (score,) = [line for line in lines if line.startswith("general")]
+    assert score.count("±") == 5
+
+
+@pytest.mark.parametrize(
+    ("score", "half", "said"),
+    [(0.5321, 0.034, "0.532 ±0.034"), (53.21, 3.4, "53.21 ±3.40"), (1234.5, 60.0, "1234 ±60")],
+)
+def test_scores_are_told_with_as_many_digits_as_fit(score: float, half: float, said: str) -> None:
+    assert around(score, (score - half, score + half)) == said
+
+
+def test_a_probability_from_draws_is_never_told_as_sure() -> None:
+    assert [percent(p) for p in (1.0, 0.5, 0.0)] == [">99%", "50%", "<1%"]
+
+
+# --- every refusal ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "options", "refused"),
+    [
+        (singles(), {"budget": {"rows": 4096.0}}, ""),
+        (singles(), {"budget": {"rows": 8192.0}}, ""),  # twice the largest cell: still told
+        (singles(), {"budget": {"rows": 8300.0}}, "2.0 times what the largest measured cell took"),
+        (singles(), {"budget": {"rows": 1e9}}, "times what the largest measured cell took"),
+        (singles(), {"budget": {"rows": 1e9}, "available": 2000}, ""),  # cannot be spent
+        (singles(), {"budget": {"rows": 64.0}}, ""),  # the smallest cell
+        (singles(), {"budget": {"rows": 63.0}}, "below the smallest amounts"),
+        (singles(), {"available": 64}, ""),
+        (singles(), {"available": 63}, "the rows there are (63 of code, 63 of general"),
+        (singles(), {"available": 0}, "the rows there are (0 of code"),
+        (singles(), {"floors": {"math": 0.1}}, ""),
+        (singles(), {"floors": {"math": 0.99}}, "no recipe within the budget is likely to keep"),
+        (singles(), {"floors": {"math": 0.1, "code": 0.9}}, "(code is the hardest)"),
+        (singles()[:4], {}, ""),
+        (singles()[:3], {}, "small has 3 finished cells; 4 are the fewest"),
+        (singles()[:1], {}, "small has 1 finished cell; 4 are the fewest"),
+    ],
+)
+def test_the_table_of_refusals(asked: list[Cell], options: dict[str, Any], refused: str) -> None:
+    options = dict(options)
+    rows = options.pop("available", None)
+    known = {name for cell in asked for name in cell.amounts}
+    setting = Setting(available={} if rows is None else dict.fromkeys(known, rows))
+    found = recommend(simulated(asked, math_alone, seeds=2), setting=setting, **options)
+    assert (found.choice is None) == bool(refused), found.refused
+    assert refused in found.refused
+
+
+def test_an_ability_that_the_model_was_never_measured_on_is_refused() -> None:
+    small = made(singles(), math_alone, seeds=2)
+    large = made([Cell(model="large", amounts=c.amounts) for c in singles()], math_alone, seeds=2)
+    frame = pd.concat([small, large[large["ability"] != "code"]]).reset_index(drop=True)
+    for options in ({"utility": {"code": 1.0}}, {"floors": {"code": 0.1}}):
+        found = recommend(tidy(frame), model="large", **options)  # type: ignore[arg-type]
+        assert found.choice is None
+        assert found.refused.startswith("large was never measured on code")
+    (told,) = found.transfer
+    assert told.cells == len(singles())
+    assert "not every ability that counts was measured on both" in told.why
 
 
 # --- as a user --------------------------------------------------------------------------------
@@ -398,7 +605,7 @@ def test_a_person_reads_what_to_train_and_what_to_expect(cli: Cli, file: Path) -
     assert "Train " in said.out
     for word in ("recommended", "uniform", "best measured", "Expected regret", "Next most useful"):
         assert word in said.out
-    assert max(len(line) for line in said.out.splitlines()) <= 100
+    assert max(len(line) for line in said.out.splitlines()) <= 80
 
 
 def test_a_refusal_is_an_answer_on_stdout_that_no_script_trains_on(cli: Cli, file: Path) -> None:

@@ -115,14 +115,15 @@ def advise(
 
 def verified_in(path: Path, advice: Mapping[str, Any] | None) -> tuple[Verified, ...]:
     """Return what `run --verify` measured of this very recommendation; nothing of an older one."""
+    from espalier.recommendation import read
     from espalier.report.facts import Verified
 
     if not advice or not advice.get("choice") or not path.is_file():
         return ()
-    told = json.loads(path.read_text(encoding="utf-8"))
-    then = (told.get("recommendation") or {}).get("choice") or {}
+    told, checks = read(path)
+    then = told["choice"] or {}
     same = all(then.get(n) == advice["choice"][n] for n in ("amounts", "strategy", "k"))
-    return Verified.of(told.get("checks") or ()) if same else ()
+    return Verified.of(checks) if same else ()
 
 
 def measured(plan: Plan, store: Store) -> pd.DataFrame:

@@ -5,6 +5,9 @@ from dataclasses import replace
 import made_up as fake
 import pytest
 
+from espalier.errors import DataError
+from espalier.outputs import verified_in
+from espalier.recommendation import LARGEST, read
 from espalier.report import report
 from espalier.report.charts.front import front
 from espalier.report.charts.recipes import recipes
@@ -147,3 +150,128 @@ def test_a_recommendation_in_chinese_has_no_english_sentence(tmp_path):
     for english in ("rows", "expected", "regret", "baseline", "budget"):
         text = re.sub(r"<[^>]*>", " ", html)
         assert not re.search(rf"\b{english}\b", text), english
+
+
+# --- a file that is none ----------------------------------------------------------------------
+
+RUBBISH = (None, True, "9", -1, 1e300, 2.5, float("nan"), [], {}, ["x"])
+TOLD = json.loads(json.dumps(fake.recommendation().to_dict()))
+
+
+def leaves(told, where=()):
+    """Yield where a value lies, of every value; of a list, within its first."""
+    if where:
+        yield where
+    inner = told.items() if isinstance(told, dict) else enumerate(told[:1])
+    for name, value in inner:
+        if isinstance(value, dict | list):
+            yield from leaves(value, (*where, name))
+        else:
+            yield (*where, name)
+
+
+def changed(where, value, told=TOLD):
+    told = json.loads(json.dumps(told))
+    at = told
+    for name in where[:-1]:
+        at = at[name]
+    at[where[-1]] = value
+    return told
+
+
+def drawn(seen, file):
+    """Read a file and put everything of it into words and charts."""
+    told, _ = read(file)
+    for words in (Words(), Words("zh")):
+        recipe(seen, told, words)
+    recipes(seen, told, Words())
+    front(seen, told, Words())
+
+
+@pytest.mark.parametrize("value", RUBBISH, ids=repr)
+def test_rubbish_in_a_recommendation_is_one_line_or_harmless(seen, tmp_path, value):
+    file, places, taken = tmp_path / "r.json", list(leaves(TOLD)), []
+    for where in places:
+        file.write_text(json.dumps(changed(where, value)))
+        try:
+            read(file)
+        except DataError as error:
+            assert str(error).startswith(f"{file}: is no recommendation")
+            assert "\n" not in str(error)
+        else:
+            taken.append(where)
+    assert len(taken) < len(places) * 2 / 3
+    inside = {where[:n] for where in taken for n in range(1, len(where))}
+    told = TOLD
+    for where in taken:
+        if where not in inside:
+            told = changed(where, value, told)
+    file.write_text(json.dumps(told))
+    drawn(seen, file)
+
+
+def test_what_is_missing_or_of_another_type_is_named(tmp_path):
+    file = tmp_path / "r.json"
+    for where, value, said in (
+        (("choice", "expected", 0, "score"), "0.5", "choice.expected.0.score: Input should be a"),
+        (("choice", "utility"), float("nan"), "NaN is no number"),
+        (("choice", "utility"), 1e300, "choice.utility: no number of a recommendation is so large"),
+        (("choice", "amounts", "math"), -3, "recommended: -3 rows of math"),
+        (("choice", "utility_interval"), [0.6, 0.4], "0.6 to 0.4 ends before it begins"),
+        (("best_probability",), 7.0, "best_probability: 7 is no probability"),
+        (("version",), 2, "version: 2, and only 1 is known"),
+    ):
+        file.write_text(json.dumps(changed(where, value)))
+        with pytest.raises(DataError, match=re.escape(said)):
+            read(file)
+    told = json.loads(json.dumps(TOLD))
+    del told["choice"]["utility"]
+    file.write_text(json.dumps({"recommendation": told, "checks": []}))
+    with pytest.raises(DataError, match=r"choice\.utility: Field required"):
+        read(file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[1]", "null", '{"model": ', "[" * 100_000, "9" * 5000, "\x00", '{"recommendation": [1]}'],
+    ids=range(8),
+)
+def test_what_is_no_json_of_ours_is_refused_in_one_line(tmp_path, text):
+    file = tmp_path / "verify.json"
+    file.write_text(text)
+    with pytest.raises(DataError, match="is no recommendation; `recommend --json` or"):
+        read(file)
+    with pytest.raises(DataError, match="is no recommendation; `recommend --json` or"):
+        verified_in(file, TOLD)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path):
+    file = tmp_path / "r.json"
+    with file.open("wb") as out:
+        out.truncate(LARGEST + 1)
+    with pytest.raises(DataError, match="of far less than 16 MiB"):
+        read(file)
+
+
+def test_checks_of_a_verification_are_looked_at_too(tmp_path):
+    file = tmp_path / "verify.json"
+    check = {"label": "uniform", "ability": "math", "metric": "exact", "predicted": 0.5}
+    file.write_text(json.dumps({"recommendation": TOLD, "checks": [check | {"measured": 0.4}]}))
+    assert [v.measured for v in verified_in(file, TOLD)] == [0.4]
+    for wrong in ([check | {"measured": "0.4"}], [check | {"interval": [1]}], [3], {"a": 1}, 7):
+        file.write_text(json.dumps({"recommendation": TOLD, "checks": wrong}))
+        with pytest.raises(DataError, match="checks"):
+            read(file)
+
+
+def test_what_a_floor_costs_and_what_is_assumed_is_told(seen):
+    told = fake.recommendation()
+    free = replace(told.baselines[0], label="without floors")
+    priced = replace(
+        told, without_floors=free, floor_cost=0.021, floor_cost_interval=(0.01, 0.03), assumed="x"
+    )
+    facts = dict(recipe(seen, priced.to_dict(), Words()).facts)
+    assert facts["given up for the floors"].startswith("+2.1\u00a0points (+1.0\u00a0to\u00a0+3.0")
+    assert "of utility; without them: " in facts["given up for the floors"]
+    sure = replace(told, best_probability=1.0)
+    assert dict(recipe(seen, sure.to_dict(), Words()).facts)["no baseline is better"] == ">99%"

@@ -12,6 +12,7 @@ from espalier.commands._common import console, open_plan
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as Grid
 
     from espalier.recommend import Setting
     from espalier.recommendation import Choice, Recommendation
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+NOTHING = 0.00005
+"""What rounds to nothing with the digits that are told."""
 
 EXAMPLE = {
     "budget": "rows=10000",
@@ -80,8 +83,6 @@ def question_options(f: F) -> F:
 
 def show(found: Recommendation) -> None:
     """Print a recommendation for a person."""
-    from rich.table import Table
-
     out = console()
     told = ", ".join(f"{figure(amount)} {unit}" for unit, amount in found.budget.items())
     out.print(f"{found.model}, at most {told}" if told else found.model, style="bold", markup=False)
@@ -92,23 +93,19 @@ def show(found: Recommendation) -> None:
     for line in recipe(found.choice):
         out.print(line, markup=False)
     out.print()
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("95 % intervals", no_wrap=True)
-    for name in (*(e.ability for e in found.choice.expected), "utility", "rows"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for choice in (found.choice, *found.baselines):
-        table.add_row(*row(choice), style="bold" if choice is found.choice else "")
-    out.print(table)
+    out.print(beside(found))
     out.print()
     for line in facts(found):
         out.print(line, markup=False)
     if found.next_runs:
-        out.print("Next most useful runs, by the regret that they would save:")
+        out.print("Next most useful runs, with the regret that each saves after those above it:")
         for run in found.next_runs:
-            what = f"{amounts(run.amounts)}, {label(run.strategy, run.k)}, {run.seeds} seeds"
-            out.print(f"  {run.regret_saved:.4f}  {what}: {run.why}", markup=False)
+            seeds = f"{run.seeds} seed{'s' if run.seeds > 1 else ''}"
+            what = f"{amounts(run.amounts)}, {label(run.strategy, run.k)}, {seeds}"
+            out.print(f"  {small(run.regret_saved)}  {what}: {run.why}", markup=False)
     notes = [f"{c.label}: {c.note}" for c in found.baselines if c.note]
-    _notes(out, (*found.beyond, *transfers(found), *found.warnings, *notes))
+    warned = (said for said in found.warnings if said != found.assumed)
+    _notes(out, (*found.beyond, *transfers(found), *warned, *notes))
 
 
 def recipe(choice: Choice) -> Iterable[str]:
@@ -121,14 +118,39 @@ def recipe(choice: Choice) -> Iterable[str]:
         yield f"  {choice.note}"
 
 
-def row(choice: Choice) -> list[str]:
-    """Return a line of the table of choices."""
-    cells = [choice.label]
-    for e in choice.expected:
-        half = f" ±{(e.interval[1] - e.interval[0]) / 2:.3f}" if e.interval else ""
-        kept = f", floor {e.floor_probability:.0%}" if e.floor_probability is not None else ""
-        cells.append(f"{e.score:.3f}{half}{kept}")
-    return [*cells, f"{choice.utility:.4f}", f"{choice.cost['rows']:,.0f}"]
+def beside(found: Recommendation) -> Grid:
+    """Return the recipe beside the baselines: a column each, so that any abilities fit."""
+    from rich.table import Table as Grid
+
+    every = [c for c in (found.choice, *found.baselines) if c is not None]
+    grid = Grid(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    grid.add_column("95 % intervals", overflow="fold")
+    for choice in every:
+        style = "bold" if choice is found.choice else ""
+        grid.add_column(choice.label, justify="right", overflow="fold", style=style)
+    for scores in zip(*(c.expected for c in every), strict=True):
+        grid.add_row(scores[0].ability, *(around(e.score, e.interval) for e in scores))
+        if scores[0].floor is not None:
+            kept = (e.floor_probability for e in scores)
+            asked = f"  floor {scores[0].floor:g}"
+            grid.add_row(asked, *("" if p is None else f"kept: {percent(p)}" for p in kept))
+    grid.add_row("utility", *(f"{c.utility:.4f}" for c in every))
+    grid.add_row("rows", *(f"{c.cost['rows']:,.0f}" for c in every))
+    if not all(c.feasible for c in every):
+        grid.add_row("can be had", *("yes" if c.feasible else "no" for c in every))
+    return grid
+
+
+def around(score: float, interval: tuple[float, float] | None) -> str:
+    """Return `0.532 ±0.034`, with fewer digits where a metric's numbers are large."""
+    half = (interval[1] - interval[0]) / 2 if interval else 0.0
+    digits = max(0, 3 - len(f"{int(max(abs(score), half)) // 10 or ''}"))
+    return f"{score:.{digits}f}" + (f" ±{half:.{digits}f}" if interval else "")
+
+
+def percent(p: float) -> str:
+    """Return a probability; draws never make one sure."""
+    return ">99%" if p > 0.99 else "<1%" if p < 0.01 else f"{p:.0%}"
 
 
 def facts(found: Recommendation) -> Iterable[str]:
@@ -136,13 +158,35 @@ def facts(found: Recommendation) -> Iterable[str]:
     if found.regret is not None and found.regret_interval is not None:
         sure = ""
         if found.best_probability is not None:
-            sure = f"; no baseline is better with probability {found.best_probability:.2f}"
-        yield f"Expected regret {found.regret:.4f}, at most {found.regret_interval[1]:.4f}{sure}."
+            sure = f"; no baseline is better with probability {percent(found.best_probability)}"
+        lost, most = (small(value) for value in (found.regret, found.regret_interval[1]))
+        yield f"Expected regret {lost}, at most {most}{sure}."
+    if found.assumed:
+        yield f"That certainty is not measured: {found.assumed}."
+    if found.floor_cost is not None:
+        yield f"{price(found)}."
     rests = found.rests_on
     yield (
         f"It rests on {rests['cells']} cells, {rests['runs']} runs, {rests['rows']} rows of the "
         f"table; --json has the Pareto front ({len(found.front)}) and the fit."
     )
+
+
+def price(found: Recommendation) -> str:
+    """Say what the floors cost in expected utility, against the recipe chosen without them."""
+    free, cost, span = found.without_floors, found.floor_cost, found.floor_cost_interval
+    if free is None or cost is None or span is None or cost < NOTHING:
+        return "The floor costs no expected utility"
+    what = f"{amounts(free.amounts)}, {label(free.strategy, free.k)}"
+    return (
+        f"The floor costs {cost:.4f} of expected utility ({span[0]:.4f} to {span[1]:.4f}): "
+        f"without it, {what}, {free.utility:.4f}"
+    )
+
+
+def small(value: float) -> str:
+    """Return `0.0123`; of next to nothing, that it is not quite nothing."""
+    return f"{value:.4f}" if value >= NOTHING else "below 0.0001"
 
 
 def figure(amount: float) -> str:

@@ -100,26 +100,8 @@ def report(
 
 def _advice(path: Path) -> tuple[dict[str, Any], tuple[Verified, ...]]:
     """Read a recommendation, or a verification with the recommendation inside."""
-    import json
-
-    from espalier.errors import DataError, MissingError
+    from espalier.recommendation import read
     from espalier.report.facts import Verified
 
-    if not path.is_file():
-        raise MissingError(f"{path}: there is no such file; `recommend --json` writes one")
-    wanted = f"{path}: is no recommendation; `recommend --json` or `run --verify` writes one"
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise DataError(wanted) from None
-    if not isinstance(told, dict):
-        raise DataError(wanted)
-    advice = told.get("recommendation", told)
-    try:
-        verified = Verified.of(told.get("checks", ()))
-        known = {"model", "choice", "refused", "baselines"} <= advice.keys()
-    except (AttributeError, KeyError, TypeError):
-        known, verified = False, ()
-    if not known:
-        raise DataError(wanted)
-    return advice, verified
+    advice, checks = read(path)
+    return advice, Verified.of(checks)

@@ -86,7 +86,7 @@ def recommend(
     question = Question(cells=cells, surfaces=surfaces, weights=asked.signed, floors=asked.floors)
     teller = Teller(asked=asked, cells=cells, limits=limits, question=question)
     others, left_out = teller.baselines()
-    plain = [mix for mix, *_ in others if limits.affordable(mix)]
+    plain = [mix for mix, *_ in others if limits.feasible(mix)]
     decision = decide(question, limits, plain)
     answer = replace(
         answer,
@@ -98,5 +98,8 @@ def recommend(
     if decision.choice is None:
         return replace(answer, refused=answer.refused or too_little(cells, limits))
     told = teller.chosen(decision.choice, decision.rivals, plain)
+    if asked.floors:
+        free = decide(replace(question, floors={}), limits, plain).choice or decision.choice
+        told |= teller.given_up(decision.choice, free)
     warnings = (*answer.warnings, *teller.remarks(decision.choice))
     return replace(answer, **told, warnings=warnings)

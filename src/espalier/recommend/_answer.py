@@ -42,7 +42,10 @@ class Teller:
     def chosen(
         self, choice: Mix, rivals: Sequence[Mix], baselines: Sequence[Mix]
     ) -> dict[str, Any]:
-        """Return what is told of the choice: how good, how sure, what lies near, what next."""
+        """Return what is told of the choice: how good, how sure, what lies near, what next.
+
+        The baselines are those that can be had.
+        """
         mixes = list(dict.fromkeys([choice, *baselines, *rivals]))
         elsewhere = [mix for mix in self._elsewhere() if mix not in mixes]
         joint = self.question.joint([*mixes, *elsewhere])
@@ -50,7 +53,8 @@ class Teller:
         lost, interval = regret(draws)
         best = [mixes.index(mix) for mix in baselines]
         sure = float((draws[:, :1] >= draws[:, best]).all(axis=1).mean()) if best else None
-        seeds = _typical_seeds(self.cells)
+        # two seeds are the fewest that tell how much runs scatter
+        seeds = max(_typical_seeds(self.cells), 2 if self.cells.unrepeated else 1)
         tries = [*mixes[:: max(1, len(mixes) // 40)], *elsewhere]
         around = front(self.question, rivals, elsewhere, most=FRONT)
         return {
@@ -58,6 +62,7 @@ class Teller:
             "regret": lost,
             "regret_interval": interval,
             "best_probability": sure,
+            "assumed": self._assumed(),
             "front": tuple(self.choice(m, f"front {i}", "") for i, m in enumerate(around, 1)),
             "beyond": tuple(self._outside(choice)),
             "next_runs": tuple(
@@ -73,6 +78,22 @@ class Teller:
                 for entry in worth_running(self.question, joint, rivals, tries, seeds)
             ),
         }
+
+    def given_up(self, choice: Mix, free: Mix) -> dict[str, Any]:
+        """Return what the floors cost, against the recipe that is chosen without them."""
+        mixes = list(dict.fromkeys([choice, free]))
+        draws = self.question.joint(mixes).draws(np.random.default_rng(0))
+        lost = draws[:, -1] - draws[:, 0]
+        low, high = (float(v) for v in np.quantile(lost, [0.025, 0.975]))
+        return {
+            "without_floors": self.choice(free, "without floors", ""),
+            "floor_cost": float(lost.mean()),
+            "floor_cost_interval": (low, high),
+        }
+
+    def _assumed(self) -> str:
+        names = self.cells.unrepeated
+        return self.cells.scatter.said(names) if names else ""
 
     def _elsewhere(self) -> list[Mix]:
         found = spread_out(self.cells, self.limits, draws=32, seed=1)
@@ -105,15 +126,20 @@ class Teller:
                 "training on all there is lies too far beyond what was measured to be told of"
             )
         measured = utilities(cells, self.asked.signed)
-        inside = [mix for mix in measured if limits.affordable(mix)]
+        inside = [mix for mix in measured if self.limits.feasible(mix)]
         if inside:
             best = max(inside, key=lambda mix: measured[mix])
             found.append((best, "best measured", f"measured utility {measured[best]:.4f}"))
+        else:
+            warnings.append("no measured cell is within the budget and the rows there are")
+        absent = [n for n, mix in (("uniform", even), ("proportional", by_size)) if mix is None]
+        if absent:
+            warnings.append(f"{' and '.join(absent)}: not within the budget and the rows there are")
         return found, warnings
 
     def choice(self, mix: Mix, name: str, note: str) -> Choice:
         """Return a recipe with what is expected of it."""
-        mean, spread = (float(v[0]) for v in self.question.utility([mix]))
+        mean, low, high = self.question.interval(mix)
         stages = self._stages(mix)
         return Choice(
             label=name,
@@ -123,11 +149,12 @@ class Teller:
             stages=stages,
             expected=tuple(self._expected(mix)),
             utility=mean,
-            utility_interval=(mean - 1.96 * spread, mean + 1.96 * spread),
+            utility_interval=(low, high),
             measured=mix in self.cells.mixes,
             cost={"rows": float(sum(mix.rows))}
             | {p.unit: self.limits.cost(mix, p) for p in self.limits.prices},
             note=note,
+            feasible=self.limits.feasible(mix),
         )
 
     def _expected(self, mix: Mix) -> list[Expected]:
@@ -172,10 +199,8 @@ class Teller:
             found.append(
                 f"the table does not say in which order {choice.strategy} trains; --order does"
             )
-        if all(block.noise.df == 0 for block in cells.blocks.values()):
-            found.append(
-                "a single seed: how much runs scatter is guessed from how well the surfaces fit"
-            )
+        if assumed := self._assumed():
+            found.append(assumed)
         for name, surface in self.question.surfaces.items():
             missed = surface.left_out[1]
             if missed > MISSED:

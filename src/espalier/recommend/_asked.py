@@ -10,6 +10,7 @@ from espalier.analysis._evidence import Evidence, Panel
 from espalier.errors import DataError, SpecError, choices
 from espalier.recommend._cells import Cells, gather, panels_of
 from espalier.recommend._price import Setting, check_budget
+from espalier.recommend._scatter import Scatter
 from espalier.results import Table
 
 
@@ -41,7 +42,8 @@ class Asked:
     def gather(self, model: str) -> Cells | None:
         """Return a model's finished cells, as far as abilities count or have a floor."""
         names = dict.fromkeys([*self.weights, *self.floors])
-        return gather({name: self.panels[name] for name in names}, model, self.protocol)
+        panels = {name: self.panels[name] for name in names}
+        return gather(panels, model, self.protocol, scatter=Scatter.among(self.panels))
 
 
 def ask(

@@ -53,6 +53,8 @@ class Limits:
     A strategy that is not here is free."""
     near: Mapping[str, float]
     """Strategy -> how many doublings off one of them a mixture may lie."""
+    there: Floats
+    """(sources,): the rows there are, infinite where nobody says."""
     last: int | None
     """The source that stages of DMT end with, which is not replayed; None where unknown."""
 
@@ -69,6 +71,10 @@ class Limits:
     def affordable(self, mix: Mix) -> bool:
         """Say whether every budget holds; a thousandth over is rounding."""
         return all(self.cost(mix, price) <= price.budget * 1.001 for price in self.prices)
+
+    def feasible(self, mix: Mix) -> bool:
+        """Say whether a recipe can be had: within every budget and the rows there are."""
+        return self.affordable(mix) and bool((np.array(mix.rows) <= self.there).all())
 
     def possible(self, mix: Mix) -> bool:
         """Say whether the amounts and the replayed share are whole rows, and not too far out."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from espalier.analysis._evidence import Block, Condition, Evidence, Panel
-from espalier.finding import SEEDS
+from espalier.recommend._scatter import SHARED, WEIGHT, Scatter, known
 from espalier.recommend._surface import Measured, Points, Space
 from espalier.strategy import strategies as shelf
 
@@ -47,6 +47,8 @@ class Cells:
     blocks: Mapping[str, Block]
     measured: Mapping[str, Mapping[Mix, Condition]]
     """Ability -> what was measured of each mix."""
+    scatter: Scatter
+    """Of runs, where an ability was measured with one seed."""
     donor: Cells | None = None
     """A smaller model that this one's surfaces rest on, too."""
 
@@ -59,6 +61,12 @@ class Cells:
     def mixes(self) -> tuple[Mix, ...]:
         """Return every mix that some ability was measured on."""
         return tuple(dict.fromkeys(mix for found in self.measured.values() for mix in found))
+
+    @property
+    def shared(self) -> tuple[Mix, ...]:
+        """Return the mixes that both this model and its donor were measured on."""
+        theirs = set(self.donor.mixes) if self.donor else set()
+        return tuple(mix for mix in self.mixes if mix in theirs)
 
     def amounts(self, mix: Mix) -> dict[str, int]:
         """Return source -> rows, without the zeros."""
@@ -98,20 +106,36 @@ class Cells:
         seeds = np.array([c.seeds for c in conditions], dtype=np.float64)
         items = np.array([block.items[c.first : c.last].mean() for c in conditions])
         noise = block.noise
-        known = noise.source == SEEDS
-        return Measured(
+        measured = Measured(
             points=self.points(list(found)),
             scores=np.array([block.mean(c) for c in conditions]),
             items=items / seeds,
             seeds=seeds,
             overlap=_overlap(block, conditions),
-            square=noise.square if known else 0.0,
-            df=noise.df if known else 0.0,
-            mean_items=max(noise.square - noise.run, 0.0) if known else 0.0,
-            seed_square=noise.seed_square if known else 0.0,
-            seed_floor=noise.seed_square - noise.seed if known else 0.0,
-            seed_df=noise.seed_df if known else 0.0,
         )
+        if not known(block):
+            run = self.assumed(ability)
+            return replace(
+                measured, square=run, df=WEIGHT, seed_square=run * SHARED**2, seed_df=WEIGHT
+            )
+        return replace(
+            measured,
+            square=noise.square,
+            df=noise.df,
+            mean_items=max(noise.square - noise.run, 0.0),
+            seed_square=noise.seed_square,
+            seed_floor=noise.seed_square - noise.seed,
+            seed_df=noise.seed_df,
+        )
+
+    def assumed(self, ability: str) -> float:
+        """Return the variance between runs that is taken for granted of one seed."""
+        return (self.scatter.share * self.panels[ability].scale) ** 2
+
+    @property
+    def unrepeated(self) -> tuple[str, ...]:
+        """Return the abilities whose scatter between runs nobody measured."""
+        return tuple(name for name, block in self.blocks.items() if not known(block))
 
     def space(self, ability: str) -> Space:
         """Return how rows become coordinates for one ability."""
@@ -186,7 +210,12 @@ def panels_of(evidence: Evidence, protocol: str) -> dict[str, Panel]:
 
 
 def gather(
-    panels: Mapping[str, Panel], model: str, protocol: str, *, beside: Cells | None = None
+    panels: Mapping[str, Panel],
+    model: str,
+    protocol: str,
+    *,
+    scatter: Scatter,
+    beside: Cells | None = None,
 ) -> Cells | None:
     """Return the finished cells of a model, or None where there are none.
 
@@ -212,6 +241,7 @@ def gather(
         panels={name: panels[name] for name in finals},
         blocks={name: blocks[name] for name in finals},
         measured={},
+        scatter=scatter,
     )
     measured = {name: _once(cells, finals[name]) for name in finals}
     return replace(cells, measured=measured)
@@ -219,8 +249,9 @@ def gather(
 
 def lend(panels: Mapping[str, Panel], donor: Cells, own: Cells) -> Cells:
     """Return `own` resting on `donor`, both with the same sources and strategies."""
-    ours = gather(panels, own.model, own.protocol, beside=donor) or own
-    return replace(ours, donor=gather(panels, donor.model, donor.protocol, beside=ours))
+    ours = gather(panels, own.model, own.protocol, scatter=own.scatter, beside=donor) or own
+    theirs = gather(panels, donor.model, donor.protocol, scatter=own.scatter, beside=ours)
+    return replace(ours, donor=theirs)
 
 
 def _once(cells: Cells, finals: Iterable[Condition]) -> dict[Mix, Condition]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.stats import qmc
 
 from espalier.recommend._candidates import Limits, search
 from espalier.recommend._cells import Cells, Mix
@@ -36,7 +36,16 @@ HOPE = 2.0
 """A recipe might be the best where so many standard deviations make it so."""
 DRAWS = 64
 """Draws of each sample of a surface."""
+INTERVAL_DRAWS = 4000
+"""Draws of a recipe's utility, whose quantiles are its interval."""
 NEXT = 3
+"""How many runs are told to be worth it."""
+SHOWN = 128
+"""What a run might show, so many times."""
+NOTHING = 1e-6
+"""A run that saves less than that of the regret is not worth it."""
+FOURFOLD = 2.0
+"""In doublings: recipes whose amounts differ less are near copies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +80,18 @@ class Question:
             mean += w * means.mean(axis=0)
             variance += w**2 * ((spreads**2).mean(axis=0) + means.var(axis=0))
         return mean, np.sqrt(variance)
+
+    def interval(self, mix: Mix, level: float = 0.95) -> tuple[float, float, float]:
+        """Return a recipe's expected utility with its interval, of all samples' mixture."""
+        points, random = self.cells.points([mix]), np.random.default_rng(0)
+        drawn, expected = np.zeros(INTERVAL_DRAWS), 0.0
+        for name, w in self.weights.items():
+            means, spreads = (found[:, 0] for found in self.surfaces[name].spreads(points))
+            which = random.integers(len(means), size=INTERVAL_DRAWS)
+            drawn += w * (means[which] + spreads[which] * random.standard_normal(INTERVAL_DRAWS))
+            expected += w * float(means.mean())
+        low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
+        return expected, float(low), float(high)
 
     def kept(self, mixes: Sequence[Mix]) -> dict[str, Floats]:
         """Return (mixes,) the probability that each floor is kept."""
@@ -267,7 +288,7 @@ class Worth:
 
     mix: Mix
     saved: float
-    """Of the expected regret."""
+    """Of the expected regret, once the cells told before it are measured."""
     spread: float
     """The standard deviation of what is known of its utility."""
 
@@ -278,43 +299,59 @@ def worth_running(
     """Return the cells that would take most of the expected regret away, the best first.
 
     The knowledge gradient: how much the best expected utility among `rivals` rises on average once
-    a cell is measured with so many seeds, over what it could show.
+    a cell is measured with so many seeds, over what it could show.  Each next cell is worth what
+    it adds to those before it, so that a near copy of one of them is worth little; and it differs
+    from them all.
     """
     rows = np.array([joint.place[mix] for mix in rivals])
     columns = np.array([joint.place[mix] for mix in tries])
-    random, quantiles = np.random.default_rng(0), ndtri((np.arange(32) + 0.5) / 32)
-    mean, own = np.zeros(len(rivals)), np.zeros(len(tries))
-    moved = np.zeros((len(quantiles), len(rivals), len(tries)))
-    for name, w in question.weights.items():
-        expected, covariance = joint.pooled(name)
-        mean += w * expected[rows]
-        itself = np.maximum(np.diag(covariance)[columns], 0.0)
-        own += w**2 * itself
-        shift = w * covariance[np.ix_(rows, columns)]
-        shift = shift / np.sqrt(itself + question.surfaces[name].noise / seeds)
-        moved += random.permutation(quantiles)[:, None, None] * shift
-    best = (mean[None, :, None] + moved).max(axis=1).mean(axis=0) - mean.max()
-    order = (-best).argsort()
-    found = [
-        Worth(mix=tries[int(i)], saved=float(best[i]), spread=float(np.sqrt(own[i]))) for i in order
+    parts = [
+        (w, *joint.pooled(name), question.surfaces[name].noise / seeds)
+        for name, w in question.weights.items()
     ]
-    return _apart(found)
-
-
-def _apart(found: Sequence[Worth]) -> list[Worth]:
-    """Keep the best, and then those that are another cell rather than its neighbour."""
-    kept: list[Worth] = []
-    for entry in found:
-        if entry.saved <= 0 or len(kept) == NEXT:
+    mean = np.asarray(sum(w * expected[rows] for w, expected, _, _ in parts))
+    own = sum(w**2 * np.diag(covariance)[columns] for w, _, covariance, _ in parts)
+    spreads = np.sqrt(np.maximum(own, 0.0))
+    covariances = [covariance for _, _, covariance, _ in parts]
+    normal = qmc.MultivariateNormalQMC(np.zeros(NEXT * len(parts)), seed=0)
+    shown = normal.random(SHOWN).T.reshape(NEXT, len(parts), SHOWN)
+    known = np.tile(mean, (SHOWN, 1))
+    found: list[Worth] = []
+    for drawn in shown:
+        shifts = [
+            w * c[np.ix_(rows, columns)] / np.sqrt(np.maximum(np.diag(c)[columns], 0.0) + noise)
+            for (w, _, _, noise), c in zip(parts, covariances, strict=True)
+        ]
+        moved = sum(z[:, None, None] * shift for z, shift in zip(drawn, shifts, strict=True))
+        top = (known[:, :, None] + moved).max(axis=1).mean(axis=0)
+        saved = top - known.max(axis=1).mean()
+        near = [not all(_differ(mix, other.mix) for other in found) for mix in tries]
+        saved[near] = 0.0
+        place = int(saved.argmax())
+        if saved[place] <= NOTHING:
             break
-        if all(_differ(entry.mix, other.mix) for other in kept):
-            kept.append(entry)
-    return kept
+        found.append(
+            Worth(mix=tries[place], saved=float(saved[place]), spread=float(spreads[place]))
+        )
+        known = known + sum(
+            z[:, None] * shift[:, place] for z, shift in zip(drawn, shifts, strict=True)
+        )
+        for i, (_, _, _, noise) in enumerate(parts):
+            column = covariances[i][:, columns[place]]
+            left = np.outer(column, column) / (max(column[columns[place]], 0.0) + noise)
+            covariances[i] = covariances[i] - left
+    return found
 
 
 def _differ(one: Mix, other: Mix) -> bool:
-    """Say whether two recipes are trained otherwise, or a source's rows differ twofold."""
-    if (one.strategy, one.k) != (other.strategy, other.k) or one.support != other.support:
+    """Say whether two recipes are trained otherwise, or are of other rows.
+
+    Of other rows: half as many as the larger one has are moved, or a source's differ fourfold.
+    """
+    if one.strategy != other.strategy or one.support != other.support:
+        return True
+    if one.k and other.k and abs(np.log2(one.k / other.k)) >= FOURFOLD:
         return True
     a, b = (np.array([m.rows[p] for p in sorted(one.support)], float) for m in (one, other))
-    return bool(np.abs(np.log2(a / b)).max() >= 1)
+    moved = np.abs(a - b).sum() / max(a.sum(), b.sum())
+    return bool(moved >= 0.5 or np.abs(np.log2(a / b)).max() >= FOURFOLD)

@@ -48,7 +48,8 @@ def _ground(asked: Asked) -> Ground:
     model, own = asked.model, asked.gather(asked.model)
     told = tuple(_transfers(asked, own))
     needed = asked.weights.keys() | asked.floors.keys()
-    missing = sorted(needed - own.panels.keys()) if own else []
+    finished = asked.models[model][0]
+    missing = sorted(needed - (own.panels.keys() if own else set())) if finished else []
     count = len(own.mixes) if own else 0
     if own and not missing and count >= FEW:
         return Ground(cells=own, transfers=told)
@@ -81,28 +82,33 @@ def _ground(asked: Asked) -> Ground:
 def _transfers(asked: Asked, own: Cells | None) -> Iterable[Transfer]:
     """Compare the model with every smaller one, or of unknown size; the best measured first."""
     mine = asked.models[asked.model][1]
+    needed = asked.weights.keys() | asked.floors.keys()
     found = []
     for name, (cells, parameters) in asked.models.items():
         other = asked.gather(name) if name != asked.model and cells else None
         if other is None or parameters > mine:
             continue
         if own is None:
-            found.append(_untold(other, asked.model, f"{asked.model} has no finished cell"))
-        elif not asked.weights.keys() <= other.panels.keys() & own.panels.keys():
-            why = "not every ability that counts was measured on both"
+            none = "has no finished cell" if not asked.models[asked.model][0] else ""
+            why = f"{asked.model} {none or 'was not measured on what counts'}"
             found.append(_untold(other, asked.model, why))
+            continue
+        both = lend({name: asked.panels[name] for name in own.panels}, other, own)
+        if not needed <= other.panels.keys() & own.panels.keys():
+            why = "not every ability that counts was measured on both"
+            found.append(_untold(other, asked.model, why, len(both.shared)))
         else:
-            found.append(transfer(other, own, asked.signed))
+            found.append(transfer(both, asked.signed))
     return sorted(found, key=lambda t: -asked.models[t.smaller][0])
 
 
-def _untold(smaller: Cells, larger: str, why: str) -> Transfer:
+def _untold(smaller: Cells, larger: str, why: str, shared: int = 0) -> Transfer:
     return Transfer(
         smaller=smaller.model,
         larger=larger,
         rank_agreement=None,
         interval=None,
-        cells=0,
+        cells=shared,
         verdict="undecided",
         why=why,
     )
@@ -139,6 +145,7 @@ def limits_of(asked: Asked, cells: Cells) -> Limits:
             name: math.log2(NEAR if place else NEAR_REFERENCE)
             for place, name in enumerate(cells.strategies)
         },
+        there=np.array([float(available.get(name, math.inf)) for name in cells.sources]),
         last=cells.sources.index(last) if last in cells.sources else None,
     )
 
@@ -173,7 +180,15 @@ def beyond_reach(asked: Asked, cells: Cells, limits: Limits) -> str:
 
 
 def too_little(cells: Cells, limits: Limits) -> str:
-    """Say that a budget is below everything that was measured."""
+    """Say that a budget, or all there is, is below everything that was measured."""
+    if (limits.there < limits.least).all():
+        there = ", ".join(
+            f"{figure(n)} of {name}" for name, n in zip(cells.sources, limits.there, strict=True)
+        )
+        return (
+            f"the rows there are ({there}) are below the smallest amounts that were measured; "
+            "measure smaller cells, or find more rows"
+        )
     told = ", ".join(f"{figure(p.budget)} {p.unit}" for p in limits.prices)
     least = ", ".join(f"{low:,} of {name}" for name, (low, _) in cells.region.items())
     return (

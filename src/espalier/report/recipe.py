@@ -155,7 +155,26 @@ def _facts(told: Told, choice: Told, words: Words) -> Iterator[tuple[str, str]]:
             ends = write.difference_interval(told["regret_interval"]).replace("+", "")
             yield words("recommendation.regret.interval"), ends
     if told.get("best_probability") is not None:
-        yield words("recommendation.probability"), f"{told['best_probability']:.0%}"
+        yield words("recommendation.probability"), _sure(told["best_probability"])
+    if told.get("floor_cost") is not None:
+        yield words("recommendation.floor_cost"), _given_up(told, write, words)
+
+
+def _sure(probability: float) -> str:
+    """Write a probability; the draws that it is counted from never make one sure."""
+    return ">99%" if probability > 0.99 else f"{probability:.0%}"
+
+
+def _given_up(told: Told, write: Unit, words: Words) -> str:
+    """Say what the floors cost, and what would be trained without them."""
+    size = write.difference(told["floor_cost"])
+    if told.get("floor_cost_interval"):
+        size += f" ({write.difference_interval(told['floor_cost_interval'])})"
+    free = told.get("without_floors")
+    if not free:
+        return size
+    other = words.clauses(words.amounts(free["amounts"]), words.strategy(free))
+    return words("recommendation.without_floors", cost=size, recipe=other)
 
 
 def _amounts(amounts: Mapping[str, float], words: Words) -> str:
