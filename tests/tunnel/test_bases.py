@@ -18,6 +18,7 @@ from espalier.errors import MissingError, SpecError
 from espalier.model import open_model
 from espalier.tunnel.corpus import corpus, words
 from espalier.tunnel.make import SHAPES, SHIPPED, home, main, make, texts_for
+from espalier.tunnel.measure import measure, table
 from espalier.tunnel.task import tasks
 from espalier.tunnel.world import World
 
@@ -94,14 +95,15 @@ def test_a_base_made_on_demand_is_named_by_its_address(cache: Path) -> None:
 
 
 def test_an_address_that_means_no_base_is_refused_in_one_line(cache: Path) -> None:
-    with pytest.raises(MissingError, match="no base 'sm' in the tunnel; there are xs, s, m, l"):
+    with pytest.raises(MissingError, match="no base 'sm' in the tunnel; there are l, m, s, xs"):
         open_model("tunnel:sm?world=1", None, cache)
-    with pytest.raises(SpecError, match=r"tunnel:s\?wold=1: there is world\. Did you mean 'world'"):
+    with pytest.raises(SpecError, match=r"tunnel:s\?wold=1: no option 'wold'; there are world"):
         tunnel.base_at("s?wold=1")
     with pytest.raises(SpecError, match="world=one: the seed of a world is a whole number"):
         tunnel.base_at("s?world=one")
 
 
+@pytest.mark.slow
 def test_a_made_base_says_of_which_world_it_is_and_what_it_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +111,7 @@ def test_a_made_base_says_of_which_world_it_is_and_what_it_scores(
     monkeypatch.setitem(SHAPES, "xs", small)  # type: ignore[arg-type]
     (tmp_path / "xs").mkdir()
     (tmp_path / "xs" / "old").write_text("")
-    card = make("xs", tmp_path / "xs", world=World(seed=1), items=4)
+    card = make("xs", tmp_path / "xs", world=World(seed=1), items=2)
     assert json.loads((tmp_path / "xs/base.json").read_text()) == card
     assert card["world"] == 1
     assert card["name"] == "tunnel base xs of world 1"
@@ -126,7 +128,18 @@ def test_a_made_base_says_of_which_world_it_is_and_what_it_scores(
     assert all(f"| {name} |" in readme for name in tasks)
 
 
+def test_an_untuned_base_answers_no_question_and_sums_when_shown() -> None:
+    scores = measure(tunnel.base_folder("xs"), items=20, only=("math", "reasoning"))
+    found = {(score["task"], score["shots"]): score for score in scores}
+    assert found["math", 0]["score"] == 0
+    assert found["reasoning", 0]["chance"] == pytest.approx(0.36, abs=0.1)
+    for score in scores:
+        assert 0 <= score["low"] <= score["score"] <= score["high"] <= 1
+        assert score["items"] == 20
+    assert table(scores).splitlines()[2].startswith("| math | 0.00 (0.00 to 0.16) | ")
+
+
 def test_the_command_refuses_unknown_names_in_one_line() -> None:
     said = CliRunner().invoke(main, ["xl"])
     assert said.exit_code == 2
-    assert "no base 'xl' in the tunnel; there are xs, s, m, l" in said.output
+    assert "no base 'xl' in the tunnel; there are l, m, s, xs" in said.output

@@ -126,8 +126,8 @@ def base_at(address: str) -> Path:
     name, _, query = address.partition("?")
     given = dict(parse_qsl(query, keep_blank_values=True))
     world = given.pop("world", "0")
-    if given:
-        raise SpecError(f"tunnel:{address}: {choices(next(iter(given)), ['world'])}")
+    for option in given:
+        raise SpecError(f"tunnel:{address}: no option '{option}'; {choices(option, ['world'])}")
     if not world.isdecimal():
         raise SpecError(f"tunnel:{address}: world={world}: the seed of a world is a whole number")
     return base_folder(name, int(world))

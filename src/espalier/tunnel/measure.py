@@ -37,10 +37,12 @@ class Measured:
     items: int
 
 
-def measure(folder: Path, *, world: int = 0, items: int = 200) -> list[dict[str, Any]]:
+def measure(
+    folder: Path, *, world: int = 0, items: int = 200, only: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Return what the base in `folder` scores on every task of a world, untuned and shown."""
     with backends["hf"].load(folder, site=Site()) as lm:
-        return [asdict(each) for each in _measured(lm, world, items)]
+        return [asdict(each) for each in _measured(lm, world, items, only or tuple(tasks))]
 
 
 def table(scores: Sequence[dict[str, Any]]) -> str:
@@ -60,8 +62,8 @@ def _cell(score: dict[str, Any] | None) -> str:
     return f"{score['score']:.2f} ({score['low']:.2f} to {score['high']:.2f})"
 
 
-def _measured(lm: LM, world: int, items: int) -> Iterator[Measured]:
-    for task in tasks:
+def _measured(lm: LM, world: int, items: int, names: Sequence[str]) -> Iterator[Measured]:
+    for task in names:
         ability = abilities["tunnel"](task=task, items=items, world=world)
         yield _score(lm, ability, ability.scorers[0], shots=0)
         ability = abilities["tunnel"](
