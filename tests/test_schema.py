@@ -58,6 +58,8 @@ def test_the_studies_in_the_repository_are_those_that_are_shipped() -> None:
         {"abilities": ["gsm8k", {"use": "held_out", "source": "math", "role": "out"}]},
         {"stages": [{"updates": 3}, {"epochs": 1}], "measure": "every_stage", "base": False},
         {"protocols": ["epochs", {"name": "updates", "updates": 512}]},
+        {"checkpoints": {"every": "epoch", "choose": {"split": "valid", "after": 5}}},
+        {"checkpoints": {"every": 5}},
         {"scales": {"hour": {"seeds": 2, "train": {"epochs": 1}}}, "variables": {"world": 0}},
         {"extends": "quickstart", "data": "somewhere"},
     ],

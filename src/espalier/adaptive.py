@@ -183,6 +183,11 @@ def grid(plan: Plan) -> Grid:
             f"{plan.study.name}: adaptive: one seed decides nothing, as another run may say "
             "otherwise; give `seeds: 3`, or run the whole grid without --adaptive"
         )
+    if plan.study.checkpoints:
+        raise SpecError(
+            f"{plan.study.name}: adaptive: forecasts know the ends of stages, not their epochs; "
+            "leave `checkpoints` out, or run the whole grid without --adaptive"
+        )
     own = defaultdict(set)
     for source in plan.study.sources:
         own[source.ability].add(source.name)

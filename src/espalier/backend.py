@@ -5,7 +5,7 @@ Everything a backend is given is a folder or a plain value, so a step can be run
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -55,16 +55,31 @@ class Backend(Protocol):
     """What a backend can do.  `model` is a folder in the Hugging Face layout."""
 
     def train(
-        self, *, model: Path, rows: Path, recipe: Recipe, seed: int, out: Path, site: Site
+        self,
+        *,
+        model: Path,
+        rows: Path,
+        recipe: Recipe,
+        seed: int,
+        out: Path,
+        site: Site,
+        keep: Collection[int] = (),
     ) -> dict[str, Any]:
         """Train `model` on the composed `rows` (a Parquet file) and write the result to `out`.
 
-        Goes on from what a killed attempt left in `out`.  Returns the training record: updates,
-        tokens, supervised_tokens, epochs, losses, and the audit of each source.
+        After the updates in `keep` the model is written to `kept(out, update)` as well.  Goes on
+        from what a killed attempt left in `out`.  Returns the training record: updates, tokens,
+        supervised_tokens, epochs, losses, the audit of each source, and, of what was kept, the
+        supervised_tokens so far.
         """
 
     def load(self, model: Path, *, site: Site) -> AbstractContextManager[LM]:
         """Load a model folder for asking."""
+
+
+def kept(out: Path, update: int) -> Path:
+    """Return where a training keeps its model as it was after an update."""
+    return out / "kept" / f"{update:07}"
 
 
 backends: Shelf[Backend] = Shelf("espalier.backends")

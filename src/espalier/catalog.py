@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,22 @@ class Catalog:
     def exams(self) -> tuple[tuple[AbilityUse, Exam], ...]:
         """Return every ability, ready to be measured."""
         return tuple((use, self._prepare(use)) for use in self.study.abilities)
+
+    @cached_property
+    def valid_exams(self) -> tuple[tuple[AbilityUse, Exam], ...]:
+        """Return the abilities that have a `valid` split, on it; refuse where none has."""
+        found = []
+        for use in self.study.abilities:
+            split = get_type_hints(abilities[use.use]).get("split")
+            if "valid" in get_args(split):
+                options = {**use.options, "split": "valid"}
+                found.append((use, self._prepare(AbilityUse(**{**use.model_dump(), **options}))))
+        if not found:
+            raise SpecError(
+                "checkpoints.choose: no ability of the study has a `valid` split, as those of "
+                "tunnel and doit have; leave `choose` out, and the last epoch is compared"
+            )
+        return tuple(found)
 
     def available(self, source: str) -> int:
         """Return how many rows of a source may be trained on."""

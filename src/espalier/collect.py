@@ -14,7 +14,7 @@ from espalier.errors import DataError
 from espalier.plan import Measurement, Plan
 from espalier.step import Key
 from espalier.steps.evaluate import Exam, Score
-from espalier.steps.train import Pretrained, Train
+from espalier.steps.train import Checkpoint, Pretrained, Snapshot, Train
 from espalier.store import Store, read_json
 from espalier.study import AbilityUse
 
@@ -53,7 +53,7 @@ def untuned(
     rows = [
         {"model": model, "parameters": parameters, "strategy": "base", "design": "base"}
         | {"stage": 0, "stages": 0, "amounts": "{}", "protocol": "epochs"}
-        | {"updates": 0, "tokens": 0, "seed": 0, "data_seed": 0}
+        | {"updates": 0, "tokens": 0, "seed": 0, "data_seed": 0, "split": "test"}
         | _measured(use, exam, score, store, use.role or exam.ability.role or "out")
         for use, exam, score in scores
         if store.has(score)
@@ -143,7 +143,7 @@ def planned_row(m: Measurement, plan: Plan) -> dict[str, Any]:
         "data_seed": m.cell.data_seed if m.cell else 0,
         "ability": m.use.name,
         "role": role,
-        "split": "test",
+        "split": m.split,
         "suite": m.exam.ability.suite or m.use.name,
         "key": m.score.key,
     }
@@ -161,13 +161,12 @@ def _measured(use: AbilityUse, exam: Exam, score: Score, store: Store, role: str
     return {
         "ability": use.name,
         "role": role,
-        "split": "test",
         "suite": exam.ability.suite or use.name,
         "key": score.key,
     } | {name: result[name] for name in taken}
 
 
-def _spent(checkpoint: Pretrained | Train, store: Store, known: dict[str, Spent]) -> Spent:
+def _spent(checkpoint: Checkpoint, store: Store, known: dict[str, Spent]) -> Spent:
     """Return the optimiser updates and supervised tokens of all stages up to a checkpoint.
 
     Unknown where the record of a stage is gone: that is not zero.
@@ -175,8 +174,13 @@ def _spent(checkpoint: Pretrained | Train, store: Store, known: dict[str, Spent]
     if isinstance(checkpoint, Pretrained):
         return 0, 0
     if checkpoint.key not in known:
-        updates, tokens = _spent(checkpoint.start, store, known)
-        record = read_json(store.path(checkpoint) / "train.json")
+        training = checkpoint.of if isinstance(checkpoint, Snapshot) else checkpoint
+        updates, tokens = _spent(training.start, store, known)
+        record = read_json(store.path(training) / "train.json")
+        if isinstance(checkpoint, Snapshot):
+            so_far = record.get("kept", {}).get(str(checkpoint.update))
+            told = {"updates": checkpoint.update, "supervised_tokens": so_far}
+            record = {} if so_far is None else told
         if updates is None or tokens is None or not {"updates", "supervised_tokens"} <= set(record):
             known[checkpoint.key] = None, None
         else:
@@ -185,10 +189,13 @@ def _spent(checkpoint: Pretrained | Train, store: Store, known: dict[str, Spent]
     return known[checkpoint.key]
 
 
-def _epochs(checkpoint: Pretrained | Train) -> float | None:
+def _epochs(checkpoint: Checkpoint) -> float | None:
     """Return the passes over the last stage's rows."""
     if isinstance(checkpoint, Pretrained):
         return None
-    rows = sum(draw.rows for draw in checkpoint.data.draws)
-    recipe = checkpoint.recipe
-    return round(recipe.count_updates(rows) * recipe.batch_size / rows, 6)
+    training = checkpoint.of if isinstance(checkpoint, Snapshot) else checkpoint
+    rows = sum(draw.rows for draw in training.data.draws)
+    updates = training.recipe.count_updates(rows)
+    if isinstance(checkpoint, Snapshot):
+        updates = checkpoint.update
+    return round(updates * training.recipe.batch_size / rows, 6)

@@ -24,7 +24,7 @@ from espalier.plan import Plan
 from espalier.probed import points, pooled, probed
 from espalier.step import Key
 from espalier.steps.evaluate import Score
-from espalier.steps.train import Train
+from espalier.steps.train import Snapshot, Train
 from espalier.store import Store
 
 if TYPE_CHECKING:
@@ -219,6 +219,8 @@ def _replies(plan: Plan, store: Store) -> list[Reply]:
     chosen: dict[tuple[str, str, str], tuple[int, str, Score]] = {}
     for m in plan.measurements:
         if m.score.answer.questions.kind != "generate" or not store.has(m.score):
+            continue
+        if m.split == "valid" or isinstance(m.score.answer.checkpoint, Snapshot):
             continue
         if m.cell is None or m.stage == 0:
             where, seen, of = "untuned", 0, f"{m.model.name}, untuned"

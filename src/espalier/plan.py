@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from espalier.catalog import Catalog
 from espalier.errors import SpecError
@@ -19,11 +19,12 @@ from espalier.mixture import Mixture
 from espalier.step import Key, Step
 from espalier.steps.compose import Compose, draw
 from espalier.steps.evaluate import Answer, Exam, Score
-from espalier.steps.train import Checkpoint, Pretrained, Train
+from espalier.steps.train import Checkpoint, Pretrained, Snapshot, Train
 from espalier.study import AbilityUse, Cell, Model, Study
 from espalier.work import Work
 
 S = TypeVar("S", bound=Step)
+Scored = tuple[AbilityUse, Exam, Score]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Measurement:
     """None: the model before any tuning."""
     stage: int
     protocol: str
+    split: Literal["test", "valid"] = "test"
     use: AbilityUse
     exam: Exam
     score: Score
@@ -86,6 +88,7 @@ def plan(study: Study, cells: Sequence[Cell] | None = None) -> Plan:
         (m.model, m.cell, m.score.answer.checkpoint)
         for m in measurements
         if m.cell and m.stage == len(m.cell.stages)
+        if isinstance(m.score.answer.checkpoint, Train)
     )
     seen, seeing = looks(study.probe, catalog, ends) if study.probe and asked else ((), {})
     return Plan(
@@ -153,7 +156,7 @@ class _Build:
     _composed: dict[tuple[Mixture, int], Compose] = field(default_factory=dict)
     _trained: dict[tuple[Any, ...], Train] = field(default_factory=dict)
     _asked: dict[tuple[str, str], Work] = field(default_factory=dict)
-    _scored: dict[Key, list[tuple[AbilityUse, Exam, Score]]] = field(default_factory=dict)
+    _scored: dict[tuple[Key, int], list[Scored]] = field(default_factory=dict)
 
     def base(
         self, model: Model, protocol: str, exams: tuple[tuple[AbilityUse, Exam], ...]
@@ -176,21 +179,39 @@ class _Build:
 
         So that forgetting is seen where it happens.
         """
-        start: Checkpoint = self.pretrained(cell.model)
+        start: Pretrained | Train = self.pretrained(cell.model)
         for stage, mixture in enumerate(cell.stages, 1):
             start = self.trained(start, mixture, cell, stage)
             self.tokens_asked += self.work[start.key].tokens
             if self.study.measure == "every_stage" or stage == len(cell.stages):
-                for use, exam, score in self.scores(start, cell.model, exams):
-                    yield Measurement(
-                        model=cell.model,
-                        cell=cell,
-                        stage=stage,
-                        protocol=cell.protocol,
-                        use=use,
-                        exam=exam,
-                        score=score,
-                    )
+                for checkpoint, split in self.kept(start, stage):
+                    asked = exams if split == "test" else self.catalog.valid_exams
+                    for use, exam, score in self.scores(checkpoint, cell.model, asked):
+                        yield Measurement(
+                            model=cell.model,
+                            cell=cell,
+                            stage=stage,
+                            protocol=cell.protocol,
+                            split=split,
+                            use=use,
+                            exam=exam,
+                            score=score,
+                        )
+
+    def kept(self, end: Train, stage: int) -> Iterator[tuple[Checkpoint, Literal["test", "valid"]]]:
+        """Yield the checkpoints of a stage with the splits they are measured on, the end last."""
+        checkpoints = self.study.checkpoints
+        choose = checkpoints.choose if checkpoints else None
+        rows = sum(draw.rows for draw in end.data.draws)
+        for update, epoch in self.study.marks(stage, end.recipe, rows).items():
+            label = f"{end.label}, epoch {epoch}"
+            step = self._add(Snapshot(of=end, update=update, label=label), Work())
+            yield step, "test"
+            if choose and epoch > choose.after:
+                yield step, "valid"
+        if choose:
+            yield end, "valid"
+        yield end, "test"
 
     def pretrained(self, model: Model) -> Pretrained:
         """Return the model's first checkpoint."""
@@ -220,18 +241,20 @@ class _Build:
             self._composed[where] = self._add(step, Work(rows=rows, disk=300.0 * rows))
         return self._composed[where]
 
-    def trained(self, start: Checkpoint, mixture: Mixture, cell: Cell, stage: int) -> Train:
+    def trained(self, start: Pretrained | Train, mixture: Mixture, cell: Cell, stage: int) -> Train:
         """Return one stage of a cell."""
         data = self.composed(mixture, cell.data_seed)
         stages = len(cell.stages)
         where = (start.key, data.key, stage, cell.seed, cell.protocol, stages)
         if where not in self._trained:
+            recipe = self.study.recipe(stage, stages=stages, protocol=cell.protocol)
             step = Train(
                 start=start,
                 data=data,
-                recipe=self.study.recipe(stage, stages=stages, protocol=cell.protocol),
+                recipe=recipe,
                 seed=cell.seed,
                 backend=self.study.backend,
+                keep=tuple(self.study.marks(stage, recipe, sum(mixture.values()))),
                 label=f"{cell.model.name}, stage {stage}: {data.label}",
             )
             self._trained[where] = self._add(step, self._training(step, mixture, cell.model.name))
@@ -239,15 +262,16 @@ class _Build:
 
     def scores(
         self, checkpoint: Checkpoint, model: Model, exams: tuple[tuple[AbilityUse, Exam], ...]
-    ) -> list[tuple[AbilityUse, Exam, Score]]:
+    ) -> list[Scored]:
         """Return a checkpoint's scores on every ability, in every metric."""
-        if checkpoint.key not in self._scored:
-            self._scored[checkpoint.key] = [
+        where = (checkpoint.key, id(exams))
+        if where not in self._scored:
+            self._scored[where] = [
                 (use, exam, self._score(score, exam, model.name))
                 for use, exam in exams
                 for score in exam.scores(checkpoint, backend=self.study.backend)
             ]
-        return self._scored[checkpoint.key]
+        return self._scored[where]
 
     def _score(self, score: Score, exam: Exam, model: str) -> Score:
         if score.answer.key not in self.steps:
@@ -268,7 +292,7 @@ class _Build:
             rows=seen,
             tokens=seen * each,
             flops=6.0 * parameters * seen * each,
-            disk=4.0 * parameters + 100_000,
+            disk=(1 + len(step.keep)) * (4.0 * parameters + 100_000),
             parameters=parameters,
         )
 

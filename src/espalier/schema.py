@@ -57,6 +57,9 @@ def schema() -> dict[str, Any]:
     made["properties"]["protocols"]["items"] = {
         "anyOf": [{"enum": ["epochs"]}, {"$ref": "#/$defs/Protocol"}]
     }
+    every = parts["Checkpoints"]["properties"]["every"]
+    every["anyOf"] = [{"const": "epoch"}, {"type": every.pop("type"), "minimum": 1}]
+    every.pop("minimum")
     parts["AbilityUse"]["properties"]["use"]["examples"] = list(abilities)
     parts["AbilityUse"]["required"] = []
     made["properties"]["seeds"] = {

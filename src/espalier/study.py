@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
 from itertools import product
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
@@ -25,6 +26,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -116,6 +118,30 @@ class Protocol(Spec):
                 "{name: updates, updates: 512}"
             )
         return self
+
+
+class Choose(Spec):
+    """By what one epoch is chosen for each ability; the others are measured, but not compared."""
+
+    split: Literal["valid"] = Field("valid", description="the abilities' split to choose on")
+    after: Annotated[int, Field(ge=0)] = Field(
+        0, description="only epochs later than this one may be chosen"
+    )
+
+
+class Checkpoints(Spec):
+    """Which epochs of a stage are kept and measured beside its end.
+
+    Song et al., 2023: every one of 15 epochs, of which the best on `valid` after epoch 5 counts.
+    """
+
+    every: Annotated[int, Field(ge=1)] = Field(1, description="`epoch`, or so many epochs")
+    choose: Choose | None = Field(None, description="default: the last epoch is the one compared")
+
+    @field_validator("every", mode="before")
+    @classmethod
+    def _in_words(cls, value: Any) -> Any:
+        return 1 if value == "epoch" else value
 
 
 class Seeds(Spec):
@@ -245,6 +271,9 @@ class Study(Spec):
         (), description="what is held equal between cells; default: the length that `train` gives"
     )
     measure: Literal["last", "every_stage"] = "last"
+    checkpoints: Checkpoints | None = Field(
+        None, description="also measure epochs before the end of a stage, and choose among them"
+    )
     base: bool = Field(True, description="also measure every model untuned")
     adaptive: Adaptive = Field(
         Adaptive(), description="what `espalier run --adaptive` decides, and for how much"
@@ -284,6 +313,7 @@ class Study(Spec):
             )
         if self.backend not in backends:
             raise ValueError(f"backend: no '{self.backend}'; {choices(self.backend, backends)}")
+        self._check_checkpoints()
         _ = self.recipes, self._design_options, self._strategy_options
         named = {"of": {a.name for a in self.abilities}, "strategies": strategy_names}
         for field, known in named.items():
@@ -291,6 +321,21 @@ class Study(Spec):
                 if name not in known:
                     raise ValueError(f"probe.{field}: no '{name}'; {choices(name, known)}")
         return self
+
+    def _check_checkpoints(self) -> None:
+        """Refuse checkpoints of stages without epochs, and a choice that leaves none."""
+        for recipe in (self.train, *self.recipes) if self.checkpoints else ():
+            if recipe.epochs is None:
+                raise ValueError(
+                    "checkpoints: count epochs, but `train` or `stages` give their length in "
+                    "updates; give it in epochs, and equal updates as a protocol"
+                )
+            choose = self.checkpoints.choose if self.checkpoints else None
+            if choose and choose.after >= recipe.epochs:
+                raise ValueError(
+                    f"checkpoints.choose.after: {choose.after} of {recipe.epochs:g} epochs leaves "
+                    "none to choose; give less"
+                )
 
     @cached_property
     def recipes(self) -> tuple[Recipe, ...]:
@@ -320,6 +365,20 @@ class Study(Spec):
             )
         share = updates // stages + (stage <= updates % stages)
         return _overlay(recipe, {"updates": share}, "protocols")
+
+    def marks(self, stage: int, recipe: Recipe, rows: int) -> dict[int, int]:
+        """Return the epochs of a stage that are kept before its end: update -> epoch.
+
+        Where `recipe` trains longer than its epochs, by `min_updates` or under equal updates, an
+        epoch is the same share of the training: the k-th of n is after k/n of all updates.
+        """
+        if self.checkpoints is None:
+            return {}
+        epochs = self.recipe(stage).epochs or 0.0
+        total = recipe.count_updates(rows)
+        every = self.checkpoints.every
+        found = {round(e / epochs * total): e for e in range(every, ceil(epochs), every)}
+        return {update: e for update, e in found.items() if 0 < update < total}
 
     @property
     def source_names(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
+from espalier.analysis import chosen_epochs
 from espalier.errors import SpecError, choices
 from espalier.mixture import Mixture
 from espalier.plan import Plan
@@ -199,9 +200,8 @@ def compare(recommendation: Recommendation, table: Table) -> Verification:
 
     A choice is found by its design, `verify:LABEL`.  What is not measured is told as such.
     """
-    frame = table.frame
-    last = (frame["stage"] == frame["stages"]) & (frame["stage"] > 0)
-    final = frame[last & (frame["split"] == "test")]
+    frame = chosen_epochs(table.frame)
+    final = frame[(frame["stage"] == frame["stages"]) & (frame["stage"] > 0)]
     checks: list[Check] = []
     utilities: dict[str, tuple[float, float | None]] = {}
     choices = [c for c in (recommendation.choice, *recommendation.baselines) if c is not None]

@@ -596,3 +596,43 @@ def test_nothing_asked_is_nothing_answered(tuned: Path) -> None:
         assert lm.generate([], max_new_tokens=5) == []
         assert lm.likelihoods([]) == []
         assert lm.likelihoods([("", "")])[0].total == 0
+
+
+def test_a_model_kept_on_the_way_is_that_of_a_shorter_training_and_survives_kills(
+    base: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = RECIPE.model_copy(update={"schedule": "constant", "warmup": 0.0})
+    whole = fit(base, rows, tmp_path / "whole", recipe)
+    short = fit(base, rows, tmp_path / "short", recipe.model_copy(update={"updates": 5}))
+    kills, learn = [3, 8], _train._Loop._update
+
+    def update(loop: _train._Loop, number: int) -> object:
+        if kills and number == kills[0]:
+            kills.pop(0)
+            raise Killed
+        return learn(loop, number)
+
+    def keeping() -> dict:
+        site = Site(checkpoint_seconds=0.0)
+        out = tmp_path / "keeping"
+        return hf.train(
+            model=base, rows=rows, recipe=recipe, seed=3, out=out, site=site, keep=(5, 10)
+        )
+
+    monkeypatch.setattr(_train._Loop, "_update", update)
+    for _ in range(2):
+        with pytest.raises(Killed):
+            keeping()
+    record = keeping()
+    weights = {
+        where: (tmp_path / where / "model.safetensors").read_bytes()
+        for where in ("whole", "short", "keeping", "keeping/kept/0000005")
+    }
+    assert weights["keeping"] == weights["whole"]
+    assert weights["keeping/kept/0000005"] == weights["short"]
+    assert weights["short"] != weights["whole"]
+    assert record["kept"]["5"] == short["supervised_tokens"]
+    assert {n: v for n, v in record.items() if n not in ("kept", "cost")} == {
+        n: v for n, v in whole.items() if n != "cost"
+    }
+    assert Chat(tmp_path / "keeping/kept/0000010").template == tiny.CHATML

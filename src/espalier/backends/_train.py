@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from espalier.backend import kept
 from espalier.backends import _state
 from espalier.backends._model import (
     Model,
@@ -66,7 +68,14 @@ TOKENIZER = (
 
 
 def train(
-    *, model: Path, rows: Path, recipe: Recipe, seed: int, out: Path, site: Site
+    *,
+    model: Path,
+    rows: Path,
+    recipe: Recipe,
+    seed: int,
+    out: Path,
+    site: Site,
+    keep: Collection[int] = (),
 ) -> dict[str, Any]:
     """Train `model` on `rows` into `out` and return the record; see `Backend.train`."""
     device = device_of(site)
@@ -82,7 +91,7 @@ def train(
                 f"{model}: its tokenizer writes token {top}, its model knows {vocabulary(net)}; "
                 "tokenizer and weights do not belong together"
             )
-        loop = _Loop(net, data, recipe, seed, out, site, origin=_weights(model))
+        loop = _Loop(net, data, recipe, seed, out, site, model=model, keep=frozenset(keep))
         loop.run()
         _write(net, model, out)
     loop.log.write(out / "losses.parquet", data.names)
@@ -130,7 +139,8 @@ class _Loop:
     seed: int
     out: Path
     site: Site
-    origin: list[list[Any]]
+    model: Path
+    keep: frozenset[int]
     done: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -138,6 +148,7 @@ class _Loop:
     """Losses of the last updates, still on the device: reading each at once would stall it."""
 
     def __post_init__(self) -> None:
+        self.origin = _weights(self.model)
         self.device = next(self.net.parameters()).device
         self.updates = self.recipe.count_updates(len(self.data))
         self.log = _Log.empty(self.updates, len(self.data.names))
@@ -161,6 +172,9 @@ class _Loop:
         while self.done < self.updates:
             self.pending.append(self._update(self.done))
             self.done += 1
+            if self.done in self.keep:
+                self._settle()
+                self._keep()
             now = perf_counter()
             last = self.done == self.updates
             if last or now - shown >= 0.5:
@@ -276,11 +290,24 @@ class _Loop:
         }
         _state.save(self.out, tensors, loop)
 
+    def _keep(self) -> None:
+        """Write the model as it is now, whole or not at all."""
+        home = kept(self.out, self.done)
+        aside = home.with_name(f".{home.name}.part")
+        for folder in (home, aside):
+            shutil.rmtree(folder, ignore_errors=True)
+        aside.mkdir(parents=True)
+        _write(self.net, self.model, aside)
+        self.net.config.use_cache = False
+        aside.rename(home)
+
     def _resume(self) -> None:
         found = _state.load(self.out, self._identity)
         if found is None:
             return
         tensors, loop = found
+        if not all(kept(self.out, n).is_dir() for n in self.keep if n <= loop["done"]):
+            return
         with torch.no_grad():
             for name, tensor in self._named().items():
                 tensor.copy_(tensors[f"weight.{name}"])
@@ -301,7 +328,8 @@ class _Loop:
         tenth = max(1, self.updates // 10)
         first, last = slice(0, tenth), slice(self.updates - tenth, self.updates)
         names = self.data.names
-        return {
+        so_far = {str(n): int(self.log.tokens[:n].sum()) for n in sorted(self.keep)}
+        return ({"kept": so_far} if so_far else {}) | {
             "updates": self.updates,
             "epochs": self.updates * self.recipe.batch_size / len(self.data.usable),
             "tokens": self.tokens,

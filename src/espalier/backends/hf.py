@@ -6,6 +6,7 @@ are transformers', so whatever it can open can be studied.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,15 @@ class HuggingFace:
     """The backend `hf`."""
 
     def train(
-        self, *, model: Path, rows: Path, recipe: Recipe, seed: int, out: Path, site: Site
+        self,
+        *,
+        model: Path,
+        rows: Path,
+        recipe: Recipe,
+        seed: int,
+        out: Path,
+        site: Site,
+        keep: Collection[int] = (),
     ) -> dict[str, Any]:
         """Train `model` on the composed `rows` into `out`; see `Backend.train`.
 
@@ -30,7 +39,9 @@ class HuggingFace:
         _need()
         from espalier.backends._train import train
 
-        return train(model=model, rows=rows, recipe=recipe, seed=seed, out=out, site=site)
+        return train(
+            model=model, rows=rows, recipe=recipe, seed=seed, out=out, site=site, keep=keep
+        )
 
     def load(self, model: Path, *, site: Site) -> AbstractContextManager[LM]:
         """Load a model folder for asking."""

@@ -116,6 +116,9 @@ def _spent(unit: str, table: Table, cells: Cells) -> dict[Mix, float]:
         & (frame["stage"] > 0)
         & (frame[unit] > 0)
     ]
+    run = [frame[name] for name in ("mixture", "strategy", "k", "seed", "data_seed")]
+    epoch = frame["epoch"].fillna(math.inf)  # the whole training, whichever epoch is chosen
+    frame = frame[epoch == epoch.groupby(run, dropna=False).transform("max")]
     found: dict[Mix, list[float]] = {}
     columns = zip(frame["mixture"], frame["strategy"], frame["k"], frame[unit], strict=True)
     for mixture, strategy, k, spent in columns:

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from espalier.backend import backends
+from espalier.backend import backends, kept
 from espalier.errors import DataError
 from espalier.model import digest_of, fetch
 from espalier.recipe import Recipe
@@ -48,6 +48,8 @@ class Train(Step):
     recipe: Recipe
     seed: int
     backend: str = "hf"
+    keep: tuple[int, ...] = ()
+    """Updates after which the model is kept as well, each a `Snapshot`."""
     label: str = beside(default="")
 
     def run(self, out: Path, at: Locate, site: Site) -> None:
@@ -59,6 +61,7 @@ class Train(Step):
             seed=self.seed,
             out=out,
             site=site,
+            keep=self.keep,
         )
         (out / "cost.json").write_text(json.dumps(record.pop("cost", {})))
         (out / "train.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
@@ -68,4 +71,25 @@ class Train(Step):
         return at(self)
 
 
-Checkpoint = Pretrained | Train
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Step):
+    """A model as it was in the course of its training, which has kept it."""
+
+    of: Train
+    update: int
+    """The number of updates made; one of those that the training keeps."""
+    label: str = beside(default="")
+
+    def run(self, out: Path, at: Locate, site: Site) -> None:  # noqa: ARG002
+        """Make sure that the model was kept; there is nothing to make."""
+        folder = self.folder(at)
+        if not (folder / "config.json").is_file():
+            raise DataError(f"{folder} is gone; delete {folder.parents[1]} and run again")
+        (out / "snapshot.json").write_text(json.dumps({"update": self.update}) + "\n")
+
+    def folder(self, at: Locate) -> Path:
+        """Return the kept model's folder, inside that of its training."""
+        return kept(at(self.of), self.update)
+
+
+Checkpoint = Pretrained | Train | Snapshot
