@@ -295,3 +295,22 @@ def test_fewer_updates_than_stages_are_refused() -> None:
     )
     with pytest.raises(SpecError, match="2 updates for a cell of 3 stages; give 3 or more"):
         made.recipe(1, stages=3, protocol="updates")
+
+
+def test_no_synthetic_rows_beside_the_maximum_are_the_maximum_under_two_names() -> None:
+    sources = [
+        {"name": "math", "path": "tunnel:math"},
+        {"name": "copied", "path": "tunnel:math?construction=synthetic", "origin": "synthetic"},
+    ]
+    fixed = {"math": {"rows": 8}}
+    found = study(
+        sources=sources,
+        designs=[
+            {"name": "maximum", "fixed": fixed},
+            {"name": "mix", "add": [0, 4], "fixed": fixed},
+        ],
+    ).cells(lambda _m, _s, _source, amount: int(amount.value) if amount.unit == "rows" else 100)
+    assert [(dict(c.mixture), c.designs) for c in found] == [
+        ({"math": 8}, ("maximum", "mix-0")),
+        ({"math": 8, "copied": 4}, ("mix-4",)),
+    ]

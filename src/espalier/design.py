@@ -1,7 +1,8 @@
 """A design: which mixtures a question needs.
 
 A design is a pure function from the sources at hand, and its own amounts, to labelled mixtures.
-The shelf `designs/` holds one a file; its keyword-only parameters are what a study file may give.
+The shelf `designs/` holds one a file; its keyword-only parameters are what a study file may give,
+except `origins`: who wrote each source, for the designs that tell human rows from synthetic ones.
 Amounts carry their unit in their name: `rows`, `share` (of the source), `epochs` (passes over the
 source, more than one repeats its rows), `tokens`, `supervised_tokens`.
 """
@@ -72,6 +73,36 @@ Labelled = tuple[str, Mixture]
 
 Design = Callable[..., Iterable[Labelled]]
 """`design(sources, count, **options)`"""
+
+
+def human(sources: Iterable[str], origins: Mapping[str, str]) -> list[str]:
+    """Return the sources that people wrote, users too."""
+    return [source for source in sources if origins[source] != SYNTHETIC]
+
+
+def synthetic(sources: Iterable[str], origins: Mapping[str, str]) -> list[str]:
+    """Return the sources that models wrote."""
+    return [source for source in sources if origins[source] == SYNTHETIC]
+
+
+def share(total: int, have: Mapping[str, int], what: str) -> dict[str, int]:
+    """Deal `total` rows to sources evenly, none getting more than it has; or refuse.
+
+    What small ones cannot take goes to the others; what does not divide, to the first of them.
+    """
+    if total > sum(have.values()):
+        raise SpecError(
+            f"{what}: {total} rows are to be shared by {', '.join(have) or 'no source'}, which "
+            f"have {sum(have.values())}; ask for less, or name more sources"
+        )
+    dealt: dict[str, int] = {}
+    for left, source in enumerate(sorted(have, key=lambda s: have[s])):
+        dealt[source] = min(have[source], (total - sum(dealt.values())) // (len(have) - left))
+    return {source: dealt[source] for source in have}
+
+
+SYNTHETIC = "synthetic"
+"""The origin of rows that a model wrote."""
 
 designs: Shelf[Design] = Shelf("espalier.designs")
 

@@ -44,7 +44,7 @@ def schema() -> dict[str, Any]:
     amounts: dict[str, Any] = {
         unit: {"description": f"one amount or a list, in {unit}"} for unit in UNITS
     }
-    _shelf(parts["DesignUse"], designs, {"sources", "count", "amounts"}, amounts)
+    _shelf(parts["DesignUse"], designs, {"sources", "count", "amounts", "origins"}, amounts)
     _shelf(parts["StrategyUse"], strategies, {"mixture"}, {})
     short = {"type": "string", "description": "ABILITY or ABILITY:TASK"}
     made["properties"]["abilities"]["items"] = {"anyOf": [short, {"$ref": "#/$defs/AbilityUse"}]}

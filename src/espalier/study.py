@@ -32,7 +32,7 @@ from pydantic import (
 
 from espalier.ability import abilities
 from espalier.backend import backends
-from espalier.design import UNITS, Amount, amounts, designs, read_amount
+from espalier.design import UNITS, Amount, Count, Labelled, amounts, designs, read_amount
 from espalier.errors import SpecError, choices
 from espalier.mixture import Mixture
 from espalier.probe import Probing
@@ -422,7 +422,7 @@ class Study(Spec):
                 ) -> int:
                     return count(model, data_seed, source, amount)
 
-                for label, mixture in designs[use.name](self.source_names, rows, **options):
+                for label, mixture in self._mixtures(use, rows, options):
                     for name, chosen, stages in self._staged(mixture, use):
                         options_of = _frozen(chosen)
                         where = (protocol, model.name, mixture, name, options_of, seed, data_seed)
@@ -441,6 +441,17 @@ class Study(Spec):
                                 designs=(label,),
                             )
         return list(found.values())
+
+    def _mixtures(
+        self, use: DesignUse, count: Count, options: dict[str, Any]
+    ) -> Iterator[Labelled]:
+        """Ask a design for its mixtures."""
+        if "origins" in inspect.signature(designs[use.name]).parameters:
+            options = options | {"origins": {s.name: s.origin for s in self.sources}}
+        for label, mixture in designs[use.name](self.source_names, count, **options):
+            if not mixture:
+                raise SpecError(f"design {use.name}: there is no human source; see `origin`")
+            yield label, mixture
 
     def _staged(
         self, mixture: Mixture, use: DesignUse
@@ -525,12 +536,16 @@ def _overlay(recipe: Recipe, changes: Mapping[str, Any], where: str) -> Recipe:
 
 def _design_options(use: DesignUse, sources: Sequence[str], where: str) -> dict[str, Any]:
     """Check a design's options against its signature and the sources, and read its amounts."""
-    takes = set(inspect.signature(designs[use.name]).parameters) - {"sources", "count", "amounts"}
+    takes = set(inspect.signature(designs[use.name]).parameters) - {"sources", "count", "origins"}
     given = use.options
-    allowed = takes | set(UNITS)
+    allowed = (takes | set(UNITS) if "amounts" in takes else takes) - {"amounts"}
     if unknown := [name for name in given if name not in allowed]:
         raise ValueError(f"{where}: no option '{unknown[0]}'; {choices(unknown[0], allowed)}")
-    options: dict[str, Any] = {"amounts": tuple(amounts(given, where))}
+    options: dict[str, Any] = {}
+    if "amounts" in takes:
+        options["amounts"] = tuple(amounts(given, where))
+    if "add" in given:
+        options["add"] = _numbers(given["add"], f"{where}.add")
     if "of" in given:
         options["of"] = _sources(given["of"], sources, f"{where}.of")
     if "fixed" in given:
@@ -548,6 +563,14 @@ def _design_options(use: DesignUse, sources: Sequence[str], where: str) -> dict[
     if both := set(options.get("of", ())) & set(options.get("fixed", ())):
         raise ValueError(f"{where}: '{min(both)}' is both varied and fixed; keep it on one side")
     return options
+
+
+def _numbers(given: Any, where: str) -> tuple[int, ...]:
+    """Read one number of rows, or a list of different ones; 0 is one."""
+    numbers = given if isinstance(given, list | tuple) else [given]
+    if not numbers or not all(type(n) is int and n >= 0 for n in numbers):
+        raise ValueError(f"{where}: give numbers of rows, 0 or more, as [0, 256]")
+    return tuple(dict.fromkeys(numbers))
 
 
 def _sources(given: Any, sources: Sequence[str], where: str) -> tuple[str, ...]:

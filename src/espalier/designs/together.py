@@ -1,6 +1,8 @@
 """All sources at the same amount or fraction: what mixing does, help or hurt.
 
-Dong et al., 2023, RQ2: each step takes the same fraction of every source.
+Dong et al., 2023, RQ2: each step takes the same fraction of every source.  With `rows` in place of
+`share` it takes the same number of examples of each, and both side by side are Appendix H of the
+paper's version 4: equal counts against equal proportions.
 """
 
 from collections.abc import Iterator, Sequence
