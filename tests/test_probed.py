@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,14 @@ import mini
 from conftest import Cli
 from espalier.analysis import analyze, withhold
 from espalier.errors import SpecError
+from espalier.executors.local import Local
 from espalier.load import load
+from espalier.outputs import conclude, measured, tabulate
 from espalier.plan import Plan, plan
-from espalier.probed import pooled, probed
+from espalier.probed import COLUMNS, pooled
+from espalier.report.reasons_zh import reason
+from espalier.results import Table
+from espalier.run import run as make_all
 from espalier.store import Store
 
 SOURCES = ("math", "code", "general")
@@ -27,7 +33,7 @@ INSIDE: dict[str, Any] = {
     "designs": [{"name": "single", "rows": 8}, {"name": "together", "rows": [8, 16]}],
     "strategies": ["multitask", {"name": "dmt", "general": "general", "k": ["1/4", "1/2"]}],
     "seeds": 2,
-    "abilities": [{"use": f"tunnel:{n}", "items": 12} for n in SOURCES],
+    "abilities": [{"use": f"tunnel:{n}", "items": 10} for n in SOURCES],
     "probe": {"queries": 10, "strategies": ["dmt"], "k": ["1/4"], "seeds": "all"},
 }
 
@@ -86,7 +92,7 @@ def test_asking_for_probes_changes_no_other_step(tmp_path: Path) -> None:
         ({"of": ["math"]}, "'math' alone cannot be told apart; name two or more"),
         ({"strategies": ["dtm"]}, "probe.strategies: no 'dtm'.*Did you mean 'dmt'"),
         ({"queries": 10, "strategies": ["dmt"], "k": ["1/8"]}, "no cell is trained by dmt at k"),
-        ({"queries": 50}, "ability 'math' has 12 items, 50 are asked for; ask for fewer"),
+        ({"queries": 50}, "ability 'math' has 10 items, 50 are asked for; ask for fewer"),
         ({"queries": 10, "layers": [15]}, r"no layer 15 in model 'xs'; it has 0 .* to 2"),
         ({"queries": 3}, "probe.queries"),
         ({"pool": "max"}, "probe.pool"),
@@ -104,10 +110,10 @@ def test_what_cannot_be_looked_at_is_refused_in_one_line(
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the study was run."""
     folder = tmp_path_factory.mktemp("inside")
-    file = mini.study(folder, **RUN)
-    code = "from espalier.cli import main; main()"
-    arguments = ("run", str(file), "--store", str(folder / "runs"), "--workers", "0")
-    mini.python(code, *arguments, "--out", str(folder / "out"))
+    found, store = plan(load(mini.study(folder, **RUN))), Store(folder / "runs")
+    with Local(workers=0, device="cpu") as executor:
+        assert make_all(found.steps, store, executor).complete
+    conclude(found, store, folder / "out", study_text="")
     return folder
 
 
@@ -152,7 +158,7 @@ def test_replicates_are_pooled_with_their_own_scatter() -> None:
     row |= {"low": 0.1, "high": 0.3, "change": 0.0, "change_low": -0.1, "change_high": 0.1}
     alike = [row | {"estimate": 0.2, "seed": seed} for seed in range(3)]
     apart = [row | {"estimate": 0.2 + 0.1 * seed, "seed": seed} for seed in range(3)]
-    columns = list(probed.__globals__["COLUMNS"])
+    columns = list(COLUMNS)
     (same,) = pooled(pd.DataFrame(alike, columns=columns)).to_dict("records")
     (wide,) = pooled(pd.DataFrame(apart, columns=columns)).to_dict("records")
     assert (same["low"], same["high"], same["seeds"]) == (pytest.approx(0.1), pytest.approx(0.3), 3)
@@ -191,6 +197,12 @@ def test_a_finished_study_is_complete_and_plans_nothing(run: Path, cli: Cli) -> 
     assert facts["to_make"] == 0
 
 
+@pytest.fixture(scope="module")
+def table(run: Path) -> Table:
+    found, store = plan(load(run / "study.yaml")), Store(run / "runs")
+    return tabulate(found, store, measured(found, store))
+
+
 def probes_of(margin: float, overlap: float, *, spread: float = 0.02) -> pd.DataFrame:
     """Return what probes of an untuned and a tuned model found."""
     rows = [
@@ -218,17 +230,9 @@ def probes_of(margin: float, overlap: float, *, spread: float = 0.02) -> pd.Data
     ],
 )
 def test_the_papers_claim_is_judged_by_the_drawn_layers(
-    given: pd.DataFrame | None, verdict: str, run: Path
+    given: pd.DataFrame | None, verdict: str, table: Table
 ) -> None:
-    from dataclasses import replace
-
-    from espalier.outputs import measured, tabulate
-    from espalier.report.reasons_zh import reason
-
-    found = plan(load(run / "study.yaml"))
-    store = Store(run / "runs")
-    table = replace(tabulate(found, store, measured(found, store)), probes=given)
-    findings = analyze(table)
+    findings = analyze(replace(table, probes=given))
     claim = next(c for c in findings.claims if c.id == "dong2023.6")
     assert claim.verdict == verdict
     assert claim.findings == ()

@@ -6,7 +6,7 @@ measurements' ends --> the untuned model, and each strategy's largest cell --> o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ class Look:
 
 def looks(
     probing: Probing, catalog: Catalog, ends: Iterable[End]
-) -> tuple[tuple[Look, ...], Mapping[Key, Work]]:
+) -> tuple[tuple[Look, ...], dict[Key, Work]]:
     """Return what is looked into, untuned models first, and the work of each probe.
 
     Raises `SpecError` for layers or queries that are not there, or where no cell is chosen.

@@ -316,10 +316,10 @@ class Study(Spec):
         self._check_checkpoints()
         _ = self.recipes, self._design_options, self._strategy_options
         named = {"of": {a.name for a in self.abilities}, "strategies": strategy_names}
-        for field, known in named.items():
+        for field, there in named.items():
             for name in getattr(self.probe, field, ()):
-                if name not in known:
-                    raise ValueError(f"probe.{field}: no '{name}'; {choices(name, known)}")
+                if name not in there:
+                    raise ValueError(f"probe.{field}: no '{name}'; {choices(name, there)}")
         return self
 
     def _check_checkpoints(self) -> None:

@@ -269,11 +269,17 @@ def apart(probes: pd.DataFrame) -> list[Part]:
 
 def _beyond(rows: pd.DataFrame, level: float, sense: int) -> list[Vote]:
     """Vote by whether each estimate lies clearly on one side of a level."""
-    gaps = [(row.estimate - level, (row.high - row.low) / 2 / 1.96) for row in rows.itertuples()]
-    values = adjusted([(float(2 * ndtr(-abs(g) / e)) if e else None, False) for g, e in gaps])
+    gaps = (rows["estimate"].to_numpy(dtype=float) - level).tolist()
+    spreads = (rows["high"] - rows["low"]).to_numpy(dtype=float) / 2 / 1.96
+    values = adjusted(
+        [
+            (float(2 * ndtr(-abs(gap) / spread)) if spread else None, False)
+            for gap, spread in zip(gaps, spreads, strict=True)
+        ]
+    )
     return [
         (NOWHERE, None if p is None else sign(gap, p, higher_is_better=True) * sense)
-        for (gap, _), p in zip(gaps, values, strict=True)
+        for gap, p in zip(gaps, values, strict=True)
     ]
 
 

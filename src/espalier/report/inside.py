@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from espalier.report.numbers import Unit, fraction
@@ -29,9 +29,9 @@ class Place:
     k: float | None
     protocol: str
     layer: int
-    drawn: bool
     key: str
-    measures: Mapping[tuple[str, tuple[str, ...]], Row]
+    drawn: bool
+    measures: dict[tuple[str, tuple[str, ...]], Row] = field(default_factory=dict)
     """(measure, labels) -> its row."""
 
     @property
@@ -72,14 +72,14 @@ def names(row: Row) -> tuple[str, ...]:
 
 def places(probes: pd.DataFrame) -> list[Place]:
     """Return every checkpoint at every layer, in the table's order."""
-    found: dict[tuple[Any, ...], dict[tuple[str, tuple[str, ...]], Row]] = {}
+    found: dict[tuple[Any, ...], Place] = {}
     for row in probes.to_dict("records"):
         k = None if row["k"] is None or row["k"] != row["k"] else float(row["k"])
-        where = (row["model"], row["strategy"], k, row["protocol"], int(row["layer"]))
-        where += (bool(row["drawn"]), row["key"])
+        which = (row["model"], row["strategy"], k, row["protocol"], int(row["layer"]), row["key"])
+        place = found.setdefault(which, Place(*which, drawn=bool(row["drawn"])))
         named: Row = {str(name): value for name, value in row.items()}
-        found.setdefault(where, {})[str(row["measure"]), names(named)] = named
-    return [Place(*where, measures=measures) for where, measures in found.items()]
+        place.measures[str(row["measure"]), names(named)] = named
+    return list(found.values())
 
 
 def drawn(probes: pd.DataFrame) -> list[Place]:
