@@ -36,6 +36,8 @@ class Construction:
 
     def among(self, content: Sequence[T]) -> Sequence[T]:
         """Return the content this construction speaks of, the same beginning every time."""
+        if self.breadth == 1:
+            return content
         return content[: max(1, ceil(self.breadth * len(content)))]
 
     def errs(self, random: Random) -> bool:
@@ -78,11 +80,10 @@ class Question:
 
     def messages(self) -> tuple[Message, ...]:
         """Return the conversation up to the user's last turn."""
-        told = [
-            Message(role=role, content=text)
-            for user, assistant in self.before
-            for role, text in (("user", user), ("assistant", assistant))
-        ]
+        told: list[Message] = []
+        for user, assistant in self.before:
+            told.append(Message(role="user", content=user))
+            told.append(Message(role="assistant", content=assistant))
         return (*told, Message(role="user", content=self.prompt))
 
 
