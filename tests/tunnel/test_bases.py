@@ -108,7 +108,7 @@ def test_a_made_base_says_of_which_world_it_is_and_what_it_scores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = replace(SHAPES["xs"], tokens=24_000, width=16)
-    monkeypatch.setitem(SHAPES, "xs", small)  # type: ignore[arg-type]
+    monkeypatch.setitem(SHAPES, "xs", small)
     (tmp_path / "xs").mkdir()
     (tmp_path / "xs" / "old").write_text("")
     card = make("xs", tmp_path / "xs", world=World(seed=1), items=2)
