@@ -13,19 +13,18 @@ import pytest
 import mini
 from conftest import Cli
 from espalier.adaptive import (
-    NONE,
     Grid,
     Look,
     Scores,
-    doubts,
     grid,
+    left_open,
     look,
     reasons,
     steps_of,
     table,
 )
-from espalier.analysis import analyze, withhold
-from espalier.finding import VERDICTS
+from espalier.analysis import analyze, doubts, withhold
+from espalier.finding import NO_EFFECT, VERDICTS
 from espalier.load import load
 from espalier.plan import Plan, plan
 from espalier.steps.train import Train
@@ -179,11 +178,11 @@ def test_an_effect_is_told_only_where_it_is_decided(
         looks[-1],
         questions=tuple(replace(q, decided=False, sure=0.5) for q in looks[-1].questions),
     )
-    assert {q.told for q in doubted.questions} <= set(NONE)
+    assert {q.told for q in doubted.questions} <= set(NO_EFFECT)
     found = analyze(table(made, {key: scores[key] for key in made.measures(asked)}))
     assert withhold(found, lambda _: "") == found
-    cautious = withhold(found, doubts(doubted))
-    assert {f.verdict for f in cautious.findings} <= set(NONE)
+    cautious = withhold(found, doubts(left_open(doubted)))
+    assert {f.verdict for f in cautious.findings} <= set(NO_EFFECT)
     taken = [
         after.why
         for before, after in zip(found.findings, cautious.findings, strict=True)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from espalier.collect import origins, planned_row
 from espalier.errors import SpecError
+from espalier.finding import NO_EFFECT
 from espalier.forecast import Forecast, doublings, forecast
 from espalier.plan import Measurement, Plan
 from espalier.step import Key, Step
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from espalier.finding import Finding
-    from espalier.results import Origin, Table
+    from espalier.results import Open, Origin, Table
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -54,8 +55,6 @@ FIRST = 0.5
 SEEN = "seen"
 NEITHER = ("tied", "keeps", "undecided")
 """Verdicts that count only where a question has no other."""
-NONE = (*NEITHER, "resists", "neither", "does not follow", "does not predict")
-"""Verdicts that claim no effect."""
 MEASURED = ("metric", "score", "stderr", "n", "chance", "higher_is_better")
 
 
@@ -134,7 +133,7 @@ class Question:
     @property
     def told(self) -> str:
         """Return the answer as it may be told: an effect only where it is decided."""
-        return self.answer if self.decided or self.answer in NONE else "undecided"
+        return self.answer if self.decided or self.answer in NO_EFFECT else "undecided"
 
     @property
     def gives_none(self) -> bool:
@@ -497,9 +496,10 @@ def answers(findings: Iterable[Finding]) -> dict[Subject, tuple[str, frozenset[s
 
 
 def _subject(f: Finding) -> Subject:
-    about = f.facts.get("source") or f.facts.get("label") or ""
-    protocol = f.protocol.partition("|")[0]
-    return f.kind, f.ability, f.model, f.metric, f.suite, str(about), protocol
+    from espalier.analysis import subject
+
+    *rest, protocol = subject(f)
+    return *rest, protocol.partition("|")[0]
 
 
 def _answer(verdicts: Collection[str]) -> str:
@@ -672,20 +672,16 @@ def steps_of(plan: Plan, grid: Grid, asked: Sequence[int]) -> dict[Key, Step]:
     return {key: step for key, step in plan.steps.items() if key in wanted}
 
 
-def doubts(last: Look) -> Callable[[Finding], str]:
-    """Return what gives the reason against an effect whose question is open, else nothing."""
-    open_ = {q.subject: q for q in last.questions if not q.decided}
+def left_open(last: Look) -> tuple[Open, ...]:
+    """Return the questions that are open when a run ends, as its sidecar names them."""
+    from espalier.results import Open
 
-    def doubt(f: Finding) -> str:
-        question = open_.get(_subject(f))
-        if question is None or f.verdict in NONE:
-            return ""
-        return (
-            f"the adaptive run ended with this open: {f.verdict} so far, and "
-            f"{question.sure:.0%} of the forecasts of the full grid say the same"
-        )
-
-    return doubt
+    names = ("kind", "ability", "model", "metric", "suite", "about", "protocol")
+    return tuple(
+        Open(**dict(zip(names, q.subject, strict=True)), sure=q.sure)
+        for q in last.questions
+        if not q.decided
+    )
 
 
 def reasons(grid: Grid, asked: Sequence[int], last: Look) -> dict[Key, str]:

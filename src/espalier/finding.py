@@ -89,6 +89,11 @@ word for these kinds, so in JSON they say `NOTHING_SHOWN`, and `decided` is fals
 
 NOTHING_SHOWN: Mapping[str, str] = {"mixing": "tied", "strategy": "tied", "forgetting": "keeps"}
 
+NO_EFFECT = (
+    *("tied", "keeps", "undecided", "resists", "neither", "does not follow", "does not predict"),
+)
+"""Verdicts that claim no effect."""
+
 SEEDS = "seeds and items"
 ITEMS_ONLY = "items only"
 SCATTER = "scatter about the curve"

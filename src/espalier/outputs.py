@@ -11,7 +11,7 @@ import json
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,9 @@ from espalier.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
-    from espalier.finding import Finding, Findings
+    from espalier.finding import Findings
     from espalier.report.facts import Cost, Reply, StudyFacts, Verified
-    from espalier.results import Table
+    from espalier.results import Open, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,20 +53,20 @@ def conclude(
     study_text: str,
     reasons: Mapping[Key, str] | None = None,
     advice: Mapping[str, Any] | None = None,
-    doubt: Callable[[Finding], str] | None = None,
+    left: Sequence[Open] = (),
 ) -> Outputs:
     """Write results, findings and report of what is in the store; unfinished steps are named.
 
     `reasons` says of steps that were never asked for why they were not; `advice` is a
     recommendation that was made already, as JSON values, else one is made with the defaults;
-    `doubt` gives a reason against verdicts that are not to be given yet.
+    `left` is what an adaptive run left open: the sidecar names it, and no effect is told of it.
 
     Raises `DataError` where nothing has been measured yet.
     """
     from espalier import analysis, report, results
 
     rows = measured(plan, store)
-    table = tabulate(plan, store, rows)
+    table = replace(tabulate(plan, store, rows), open=tuple(left))
     folder.mkdir(parents=True, exist_ok=True)
     results.write(rows, folder / "results.csv")
     if table.items is not None:
@@ -75,11 +75,11 @@ def conclude(
         aside.replace(folder / "items.parquet")
     if table.probes is not None:
         write_whole(folder / "probe.csv", probed(plan, store).to_csv(index=False))
-    sidecar = [origin.model_dump() for origin in origins(plan)]
-    write_whole(folder / "sources.yaml", json.dumps({"sources": sidecar}, indent=2) + "\n")
+    sidecar = {"sources": [origin.model_dump() for origin in origins(plan)]}
+    if left:
+        sidecar["open"] = [question.model_dump() for question in left]
+    write_whole(folder / "sources.yaml", json.dumps(sidecar, indent=2) + "\n")
     findings = analysis.analyze(table)
-    if doubt:
-        findings = analysis.withhold(findings, doubt)
     write_whole(folder / "findings.json", findings.to_json() + "\n")
     advice = advice or advise(table, plan, store)
     if advice:

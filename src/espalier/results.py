@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -93,6 +93,25 @@ class Origin(Spec):
     origin: str = "human"
 
 
+class Open(Spec):
+    """A question that an adaptive run left open: an effect on it is not to be told.
+
+    The run writes it into the sidecar, or whoever analyses its table later would tell more than
+    the run itself did.
+    """
+
+    kind: str
+    ability: str
+    model: str
+    metric: str
+    suite: str = ""
+    about: str = ""
+    """The source or strategy it is about, where the kind has one."""
+    protocol: str = "epochs"
+    sure: float
+    """The share of forecasts of the full grid that say what the table says."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A table that can be used: every column of `COLUMNS`, typed, plus `row` and `mixture`.
@@ -109,6 +128,9 @@ class Table:
     probes: pd.DataFrame | None = None
     """Measures of hidden states beside the table, replicates pooled; see `probed`."""
 
+    open: tuple[Open, ...] = ()
+    """What the adaptive run that made the table left open."""
+
     @cached_property
     def amounts(self) -> tuple[tuple[tuple[str, int], ...], ...]:
         """Return each of `mixtures` as pairs in order of its sources."""
@@ -124,7 +146,7 @@ def read(path: Path, sources: Path | None = None, items: Path | None = None) -> 
     origins = read_sources(sources) if sources else ()
     raw = _load(Path(path))
     per_item = _load(Path(items)) if items else None
-    return tidy(
+    table = tidy(
         raw,
         sources=origins,
         items=per_item,
@@ -132,6 +154,7 @@ def read(path: Path, sources: Path | None = None, items: Path | None = None) -> 
         items_where=str(items),
         sidecar=sources is not None,
     )
+    return replace(table, open=read_open(sources)) if sources else table
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
@@ -161,14 +184,7 @@ def write(frame: pd.DataFrame, path: Path) -> None:
 
 def read_sources(path: Path) -> tuple[Origin, ...]:
     """Read a sidecar: `sources: [{name, ability, origin}]`; a study file will do as well."""
-    if not path.is_file():
-        raise MissingError(f"{path}: there is no such file; --sources takes a YAML file")
-    try:
-        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: is not YAML: {reason[:200]}") from None
-    entries = content.get("sources") if isinstance(content, dict) else None
+    entries = _sidecar(path).get("sources")
     if not isinstance(entries, list) or not entries:
         raise DataError(f"{path}: sources: write a list such as [{{name: a, ability: math}}]")
     found: dict[str, Origin] = {}
@@ -178,6 +194,29 @@ def read_sources(path: Path) -> tuple[Origin, ...]:
             raise DataError(f"{path}: sources[{place}].name: '{origin.name}' is there twice")
         found[origin.name] = origin
     return tuple(found.values())
+
+
+def read_open(path: Path) -> tuple[Open, ...]:
+    """Read from a sidecar what the adaptive run that wrote it left open, under `open`."""
+    entries = _sidecar(path).get("open") or ()
+    try:
+        return tuple(Open.model_validate(entry) for entry in entries)
+    except (TypeError, ValidationError):
+        raise DataError(
+            f"{path}: open: is no list of questions as an adaptive run writes it"
+        ) from None
+
+
+def _sidecar(path: Path) -> Mapping[str, Any]:
+    """Return what a sidecar says; nothing where it is no mapping."""
+    if not path.is_file():
+        raise MissingError(f"{path}: there is no such file; --sources takes a YAML file")
+    try:
+        content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: is not YAML: {reason[:200]}") from None
+    return content if isinstance(content, dict) else {}
 
 
 def _origin(entry: Any, where: str) -> Origin:

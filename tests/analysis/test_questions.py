@@ -12,8 +12,9 @@ from espalier.analysis import analyses, analyze
 from espalier.analysis._curves import choose, fit, grids
 from espalier.analysis._draft import Draft, decide, signed
 from espalier.analysis._evidence import Effect, middle
+from espalier.errors import DataError
 from espalier.finding import VERDICTS, Finding
-from espalier.results import REQUIRED, Origin, tidy
+from espalier.results import REQUIRED, Origin, read, tidy, write
 from simulate import AMOUNTS, KS, Cell, grid, nothing, only_growth, table
 
 
@@ -668,3 +669,33 @@ def test_forms_solved_at_once_are_those_fitted_one_by_one():
         for grid_ in grids(amounts):
             one = fit(grid_, amounts, scores[None], weights)
             assert np.allclose(every[grid_.form].copies(np.array(amounts)), one(np.array(amounts)))
+
+
+def test_what_an_adaptive_run_left_open_is_told_by_nobody_who_reads_its_sidecar(tmp_path):
+    frame = table(list(grid(models=("small",))), crossing, np.random.default_rng(0))
+    write(frame, tmp_path / "results.csv")
+    question = {"kind": "mixing", "ability": "math", "model": "small", "metric": "accuracy"}
+    question |= {"suite": "math", "about": "math", "sure": 0.6}
+    sidecar = {"sources": [{"name": a} for a in ("math", "code", "general")], "open": [question]}
+    (tmp_path / "sources.yaml").write_text(json.dumps(sidecar))
+    plain = analyze(read(tmp_path / "results.csv"))
+    told = analyze(read(tmp_path / "results.csv", sources=tmp_path / "sources.yaml"))
+    assert {f.verdict for f in plain.of("mixing", ability="math")} >= {"helps", "hurts"}
+    for before, after in zip(plain.findings, told.findings, strict=True):
+        if (after.kind, after.ability) == ("mixing", "math") and before.verdict in (
+            "helps",
+            "hurts",
+        ):
+            assert after.verdict == "undecided"
+            assert f"{before.verdict} so far, and 60% of the forecasts" in after.why
+            assert after.estimate == before.estimate
+        else:
+            assert after == before
+
+
+def test_a_sidecar_whose_open_questions_are_none_is_refused_in_one_line(tmp_path):
+    write(table(alone(), nothing, np.random.default_rng(0)), tmp_path / "results.csv")
+    sidecar = {"sources": [{"name": "math"}], "open": [{"kind": "mixing"}]}
+    (tmp_path / "sources.yaml").write_text(json.dumps(sidecar))
+    with pytest.raises(DataError, match="open: is no list of questions"):
+        read(tmp_path / "results.csv", sources=tmp_path / "sources.yaml")

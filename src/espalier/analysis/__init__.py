@@ -19,8 +19,8 @@ from espalier.analysis._claims import judge
 from espalier.analysis._draft import Draft, decide
 from espalier.analysis._evidence import Evidence, collect, unasked
 from espalier.analysis._evidence import chosen_epochs as chosen_epochs
-from espalier.finding import VERDICTS, Finding, Findings
-from espalier.results import Table
+from espalier.finding import NO_EFFECT, VERDICTS, Finding, Findings
+from espalier.results import Open, Table
 from espalier.shelf import Shelf
 
 Analysis = Callable[[Evidence], Iterable[Draft]]
@@ -34,6 +34,7 @@ def analyze(table: Table, items: pd.DataFrame | None = None, *, level: float = 0
 
     `items` (`key`, `item`, `score`, `cluster`) overrides the table's own.  Intervals are at
     `level`, each for itself; verdicts are adjusted for all tests of the table (see `_draft`).
+    Effects that the adaptive run behind the table left open are not told.
     """
     if items is not None:
         table = replace(table, items=items)
@@ -44,7 +45,8 @@ def analyze(table: Table, items: pd.DataFrame | None = None, *, level: float = 0
         findings = tuple(decide(drafts))
         left_out = (*table.left_out, *unasked(evidence))
     claims = tuple(judge(findings, table.probes))
-    return Findings(findings=findings, claims=claims, left_out=left_out)
+    told = Findings(findings=findings, claims=claims, left_out=left_out)
+    return withhold(told, doubts(table.open)) if table.open else told
 
 
 @contextmanager
@@ -74,6 +76,30 @@ def withhold(findings: Findings, doubt: Callable[[Finding], str]) -> Findings:
     other = {c.id: c for c in findings.claims if c.verdict != "not tested" and not c.findings}
     claims = tuple(other.get(claim.id, claim) for claim in judge(kept))
     return replace(findings, findings=kept, claims=claims)
+
+
+def subject(f: Finding) -> tuple[str, ...]:
+    """Return what a finding is about: findings of one subject answer one question."""
+    about = f.facts.get("source") or f.facts.get("label") or ""
+    return f.kind, f.ability, f.model, f.metric, f.suite, str(about), f.protocol
+
+
+def doubts(left: Iterable[Open]) -> Callable[[Finding], str]:
+    """Return what gives the reason against an effect whose question was left open, else nothing."""
+    sure = {
+        (q.kind, q.ability, q.model, q.metric, q.suite, q.about, q.protocol): q.sure for q in left
+    }
+
+    def doubt(f: Finding) -> str:
+        share = sure.get(subject(f))
+        if share is None or f.verdict in NO_EFFECT:
+            return ""
+        return (
+            f"the adaptive run ended with this open: {f.verdict} so far, and "
+            f"{share:.0%} of the forecasts of the full grid say the same"
+        )
+
+    return doubt
 
 
 def analyze_each(

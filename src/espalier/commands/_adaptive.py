@@ -12,8 +12,8 @@ from espalier.run import Outcome
 
 if TYPE_CHECKING:
     from espalier.adaptive import Grid, Look, Question
-    from espalier.finding import Finding
     from espalier.plan import Plan
+    from espalier.results import Open
     from espalier.step import Key
     from espalier.store import Store
 
@@ -29,8 +29,8 @@ class Search:
     rounds: Sequence[Sequence[int]]
     last: Look
     reasons: Mapping[Key, str]
-    doubt: Callable[[Finding], str] | None
-    """Gives a reason against verdicts of what is open; none where the store holds more."""
+    left: tuple[Open, ...]
+    """What is open, and so not to be told; nothing where the store holds more than was asked."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for a program."""
@@ -67,7 +67,7 @@ def searched(
     What to run next depends on the rounds before and on nothing else that the store may hold, so
     that the same command goes on after a kill as if there had been none.
     """
-    from espalier.adaptive import doubts, grid, look, reasons, scores_of, steps_of
+    from espalier.adaptive import grid, left_open, look, reasons, scores_of, steps_of
 
     made = grid(planned)
     outcome = Outcome()
@@ -93,7 +93,7 @@ def searched(
         rounds=rounds,
         last=now,
         reasons=reasons(made, asked, now),
-        doubt=None if more else doubts(now),
+        left=() if more else left_open(now),
     )
 
 

@@ -88,7 +88,7 @@ def finish(
             out,
             study_text=study_text,
             reasons=search.reasons if search else None,
-            doubt=search.doubt if search else None,
+            left=search.left if search else (),
             advice=check.advice if check else None,
         )
     except DataError as error:

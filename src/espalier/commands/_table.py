@@ -47,6 +47,8 @@ def open_table(
     name: str, sources: Path | None, items: Path | None, store: Path, sets: tuple[str, ...]
 ) -> tuple[Table, StudyFacts | None]:
     """Read a table made anywhere, or collect a study's from the store."""
+    from dataclasses import replace
+
     from espalier import results
     from espalier.errors import SpecError
 
@@ -61,5 +63,8 @@ def open_table(
     planned = open_plan(name, sets)
     shelf = Store(store)
     text = find(name).read_text(encoding="utf-8")
-    rows = measured(planned, shelf)
-    return tabulate(planned, shelf, rows), facts_of(planned, shelf, text)
+    table = tabulate(planned, shelf, measured(planned, shelf))
+    sidecar = store / "studies" / planned.study.name / "sources.yaml"  # of the last run
+    if sidecar.is_file():
+        table = replace(table, open=results.read_open(sidecar))
+    return table, facts_of(planned, shelf, text)
