@@ -1,4 +1,5 @@
 import io
+import json
 
 import made_up as fake
 import numpy as np
@@ -10,12 +11,14 @@ from espalier.analysis import analyze
 from espalier.finding import aloud
 from espalier.report import summary
 from espalier.report.answer import answer, certainty
-from espalier.report.charts.mixing import _located
+from espalier.report.charts.growth import growth
+from espalier.report.charts.mixing import _located, mixing
+from espalier.report.charts.size import size
 from espalier.report.lookup import unit_of
 from espalier.report.numbers import Unit, decimals, plain
 from espalier.report.view import view
 from espalier.report.words import Words
-from espalier.results import tidy
+from espalier.results import Origin, tidy
 from simulate import grid, only_growth
 from simulate import table as simulated
 
@@ -272,3 +275,36 @@ def test_the_summary_says_which_of_several_models_it_shows():
     (model,) = {line.split("(")[1].rstrip(")") for line in last if line.startswith("Mixed minus")}
     assert any(f"Shown is {model}, one of 3 models" in line for line in last)
     assert "one of" not in printed(fake.table(1), fake.findings(1))
+
+
+def test_panels_of_two_protocols_are_named_apart():
+    random = np.random.default_rng(0)
+    cells = list(grid(amounts=(64, 1024), full=1024))
+    table = tidy(
+        pd.concat(
+            simulated(cells, only_growth, random, seeds=2).assign(protocol=protocol)
+            for protocol in ("epochs", "updates")
+        )
+    )
+    told, seen = aloud(analyze(table).to_dict())["findings"], view(table)
+    for draw in (growth, mixing, size):
+        titles = [panel.title for panel in draw(seen, told, WORDS).panels]
+        assert len(set(titles)) == len(titles) == 6
+
+
+def test_a_panel_of_one_source_counts_the_rows_of_that_source():
+    row = {"model": "m", "strategy": "multitask", "ability": "math", "metric": "accuracy"}
+    rows = [
+        row | {"amounts": f'{{"{source}": {n}{more}}}', "score": 0.3, "n": 100}
+        for source in ("math", "rft")
+        for n in (64, 256)
+        for more in ("", f', "code": {n}')
+    ]
+    taught = {"math": "math", "rft": "math", "code": "code"}
+    sources = [Origin(name=name, ability=ability) for name, ability in taught.items()]
+    table = tidy(pd.DataFrame(rows), sources=sources)
+    told, seen = aloud(analyze(table).to_dict())["findings"], view(table)
+    for draw in (growth, mixing):
+        for panel, source in zip(draw(seen, told, WORDS).panels, ("math", "rft"), strict=True):
+            assert panel.title == f"math · {source}"
+            assert f'"rows of {source}"' in json.dumps(panel.spec)

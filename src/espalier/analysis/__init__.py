@@ -86,7 +86,7 @@ def subject(f: Finding) -> tuple[str, ...]:
 
 def doubts(left: Iterable[Open]) -> Callable[[Finding], str]:
     """Return what gives the reason against an effect whose question was left open, else nothing."""
-    sure = {
+    sure: dict[tuple[str, ...], float] = {
         (q.kind, q.ability, q.model, q.metric, q.suite, q.about, q.protocol): q.sure for q in left
     }
 

@@ -43,6 +43,12 @@ def measured(finding: Mapping[str, Any], view: View) -> Measure | None:
     return next((m for m in view.measures if is_of(finding, m)), None)
 
 
+def named(finding: Mapping[str, Any], view: View) -> str:
+    """Name what a finding is about as the panels of its measure are named."""
+    measure = measured(finding, view)
+    return title(measure, view) if measure else str(finding["ability"])
+
+
 def grown(finding: Mapping[str, Any], beside: Sequence[Mapping[str, Any]]) -> str:
     """Name the ability of a growth finding, and its source where others teach the same one."""
     ability, source = str(finding["ability"]), finding.get("source")

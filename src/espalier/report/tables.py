@@ -8,7 +8,7 @@ from typing import Any
 
 from espalier.finding import SEEDS, UNKNOWN
 from espalier.report.answer import EFFECTS
-from espalier.report.lookup import measured, title, unit
+from espalier.report.lookup import named, unit
 from espalier.report.numbers import Unit, plain, rows
 from espalier.report.view import View
 from espalier.report.words import Words
@@ -62,7 +62,7 @@ def _test(view: View, finding: Finding, words: Words, most_rows: int) -> Row:
     noise = finding.get("noise", UNKNOWN)
     return Row(
         kind=finding["kind"],
-        ability=_named(view, finding, words),
+        ability=_ability(view, finding, words),
         model=words("test.all models") if finding["model"] == "all" else finding["model"],
         what=what,
         estimate=estimate,
@@ -76,13 +76,12 @@ def _test(view: View, finding: Finding, words: Words, most_rows: int) -> Row:
     )
 
 
-def _named(view: View, finding: Finding, words: Words) -> str:
+def _ability(view: View, finding: Finding, words: Words) -> str:
     if finding["ability"] == "overall":
         several = len({m.protocol for m in view.measures}) > 1
         name = words("test.overall")
         return f"{name} · {finding['protocol']}" if several else name
-    measure = measured(finding, view)
-    return title(measure, view) if measure else str(finding["ability"])
+    return named(finding, view)
 
 
 def _said(f: Finding, write: Unit, words: Words) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ import altair as alt
 
 from espalier.report.charts import _grammar as g
 from espalier.report.figure import Figure
+from espalier.report.lookup import named
 from espalier.report.numbers import plain
 from espalier.report.numbers import rows as count
 from espalier.report.view import View
@@ -44,7 +45,8 @@ def exchange(view: View, findings: Sequence[Mapping[str, Any]], words: Words) ->
             *g.joined(x, y, alt.ColorValue("var(--c2)"), g.tooltip(shown[0])),
         ]
         several = len(view.models) > 1
-        title = f"{f['ability']} · {f['model']}" if several else f["ability"]
+        name = named(f, view)
+        title = f"{name} · {f['model']}" if several else name
         said = words.join(f"{r[words('tip.human')]}: {r[words('tip.rate')]}" for r in shown)
         panels.append(g.panel(words, layers, shown, title=title, alt_text=f"{title}: {said}"))
         records += shown

@@ -9,7 +9,7 @@ import altair as alt
 
 from espalier.report.charts import _grammar as g
 from espalier.report.figure import Figure
-from espalier.report.lookup import unit
+from espalier.report.lookup import named, unit
 from espalier.report.view import View
 from espalier.report.words import Words
 
@@ -46,7 +46,8 @@ def ood(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Figu
             .encode(x=x, y=y, tooltip=g.tooltip(shown[0])),
         ]
         several = len(view.models) > 1
-        title = f"{f['ability']} · {f['model']}" if several else f["ability"]
+        name = named(f, view)
+        title = f"{name} · {f['model']}" if several else name
         said = words("verdict." + f["verdict"])
         panels.append(g.panel(words, layers, shown, title=title, alt_text=f"{title}: {said}"))
         records += shown

@@ -78,6 +78,8 @@ def _panel(
         g.reach(g.tooltip(records[0]), x=x, y=y),
     ]
     title = f"{told} · {f['model']}" if len(view.models) > 1 else told
+    if len({m.protocol for m in view.measures}) > 1:
+        title = f"{title} · {f['protocol']}"
     gain = words("sensitivity.gain")
     said = words.join(f"{r['_name']}: {gain} {r[gain]}" for r in records)
     note = words.clauses(gain, words("unit.points"))

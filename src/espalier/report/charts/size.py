@@ -9,7 +9,7 @@ import altair as alt
 
 from espalier.report.charts import _grammar as g
 from espalier.report.figure import Figure
-from espalier.report.lookup import unit
+from espalier.report.lookup import named, unit
 from espalier.report.numbers import rows as count
 from espalier.report.view import View
 from espalier.report.words import Words
@@ -42,7 +42,9 @@ def size(view: View, findings: Sequence[Mapping[str, Any]], words: Words) -> Fig
         x = g.doublings([r["_x"] for r in shown], words("axis.parameters"))
         tone = alt.ColorValue("var(--c0)")
         layers = g.joined(x, g.upright(write.share), tone, g.tooltip(shown[0]))
-        title = " · ".join(dict.fromkeys(p for p in (f["ability"], f["metric"]) if p != "score"))
+        name = named(f, view)
+        told = f["metric"] in name or f["metric"] == "score"
+        title = name if told else f"{name} · {f['metric']}"
         said = words.join(f"{r[words('tip.model')]} {r[words('tip.score')]}" for r in shown)
         note = "" if f.get("higher_is_better", True) else words("lower is better")
         panels.append(
