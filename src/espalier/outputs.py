@@ -24,7 +24,7 @@ from espalier.plan import Plan
 from espalier.probed import points, pooled, probed
 from espalier.step import Key
 from espalier.steps.evaluate import Score
-from espalier.steps.train import Snapshot, Train
+from espalier.steps.train import Snapshot
 from espalier.store import Store
 
 if TYPE_CHECKING:
@@ -176,19 +176,13 @@ def _cost(plan: Plan, store: Store) -> Cost:
     from espalier.report.facts import Cost
 
     cpu = {key: store.cost(step).get("cpu_seconds", 0.0) for key, step in plan.steps.items()}
-    asked = 0.0
-    last = {id(m.cell): m.score.answer.checkpoint for m in plan.measurements if m.cell}
-    for checkpoint in last.values():
-        while isinstance(checkpoint, Train):
-            asked += cpu[checkpoint.key]
-            checkpoint = checkpoint.start
-    trained = sum(cpu[step.key] for step in plan.stages)
+    again = sum(cpu[key] * (cells - 1) for key, cells in plan.asked.items())
     return Cost(
         cells=len(plan.cells),
         stages_asked=plan.stages_asked,
         stages_trained=sum(1 for step in plan.stages if store.has(step)),
         cpu_minutes=round(sum(cpu.values()) / 60, 2),
-        minutes_saved=round((asked - trained) / 60, 2),
+        minutes_saved=round(again / 60, 2),
     )
 
 

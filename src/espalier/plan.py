@@ -8,6 +8,7 @@ keys, and a plan holds a key once: that is how a shared prefix is trained once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -52,10 +53,15 @@ class Plan:
     steps: Mapping[Key, Step]
     measurements: tuple[Measurement, ...]
     work: Mapping[Key, Work]
-    tokens_asked: float
-    """Tokens that the cells would train on if each were trained alone."""
+    asked: Mapping[Key, int]
+    """How many cells ask for each training stage."""
     looks: tuple[Look, ...] = ()
     """The checkpoints whose hidden states are looked at, where the study asks for it."""
+
+    @property
+    def tokens_asked(self) -> float:
+        """Return the tokens that the cells would train on if each were trained alone."""
+        return sum(self.work[key].tokens * cells for key, cells in self.asked.items())
 
     @property
     def stages_asked(self) -> int:
@@ -97,8 +103,8 @@ def plan(study: Study, cells: Sequence[Cell] | None = None) -> Plan:
         cells=cells,
         steps=build.steps | {look.step.key: look.step for look in seen},
         measurements=measurements,
-        work=build.work | seeing,
-        tokens_asked=build.tokens_asked,
+        work={**build.work, **seeing},
+        asked=build.asked,
         looks=seen,
     )
 
@@ -151,7 +157,7 @@ class _Build:
     catalog: Catalog
     steps: dict[Key, Step] = field(default_factory=dict)
     work: dict[Key, Work] = field(default_factory=dict)
-    tokens_asked: float = 0.0
+    asked: Counter[Key] = field(default_factory=Counter)
     _pretrained: dict[str, Pretrained] = field(default_factory=dict)
     _composed: dict[tuple[Mixture, int], Compose] = field(default_factory=dict)
     _trained: dict[tuple[Any, ...], Train] = field(default_factory=dict)
@@ -182,7 +188,7 @@ class _Build:
         start: Pretrained | Train = self.pretrained(cell.model)
         for stage, mixture in enumerate(cell.stages, 1):
             start = self.trained(start, mixture, cell, stage)
-            self.tokens_asked += self.work[start.key].tokens
+            self.asked[start.key] += 1
             if self.study.measure == "every_stage" or stage == len(cell.stages):
                 for checkpoint, split in self.kept(start, stage):
                     asked = exams if split == "test" else self.catalog.valid_exams

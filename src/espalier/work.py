@@ -2,7 +2,7 @@
 
     tokens, parameters --> FLOPs --rates--> seconds
 
-Rates come from finished steps of the store, by kind and model size.  Where there are none, a
+Rates come from finished steps of the store, by kind and model size.  Where there are too few, a
 guess is made from this machine's own matrix product, and said to be one.
 """
 
@@ -12,14 +12,18 @@ import statistics
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from espalier.step import Key, Step
 from espalier.store import Store
 
-GUESSED_SHARE = 0.5
-"""Share of the matmul peak a training step reaches, as a first guess."""
-GUESSED_OVERHEAD = 1e-5
-"""Seconds a token costs beside its FLOPs, as a first guess."""
+GUESSED_SHARE = 0.4
+"""Share of a core's matmul peak that a step reaches, as a first guess."""
+GUESSED_OVERHEAD = 5e-5
+"""Seconds a token costs beside its FLOPs, as a first guess: tiny models do little else."""
+ENOUGH, LONG = 3, 60.0
+"""Finished steps that tell a rate, or seconds of one step that do: the first step of a process
+also pays for its imports, which is more than a small exam takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,26 +65,45 @@ class Rates:
 def rates(steps: Mapping[Key, Step], work: Mapping[Key, Work], store: Store) -> Rates:
     """Learn rates from those of `steps` that the store has finished: medians of seconds a token."""
     found: dict[tuple[str, int], list[float]] = {}
+    long: set[tuple[str, int]] = set()
     present = store.present()
     for key, step in steps.items():
         expected = work[key]
         if expected.tokens and key in present:
-            seconds = store.cost(step).get("wall_seconds")
+            seconds = _busy(store.cost(step))
             if seconds:
-                group = found.setdefault((step.kind, expected.parameters), [])
-                group.append(float(seconds) / expected.tokens)
-    return Rates({group: statistics.median(values) for group, values in found.items()})
+                kind = (step.kind, expected.parameters)
+                found.setdefault(kind, []).append(seconds / expected.tokens)
+                if seconds >= LONG:
+                    long.add(kind)
+    return Rates(
+        {
+            kind: statistics.median(values)
+            for kind, values in found.items()
+            if len(values) >= ENOUGH or kind in long
+        }
+    )
+
+
+def _busy(cost: Mapping[str, Any]) -> float:
+    """Return the seconds a step kept its slot busy, whatever else the machine was doing."""
+    if cost.get("device") == "cpu":
+        return float(cost.get("cpu_seconds") or 0.0) / (cost.get("threads") or 1)
+    return float(cost.get("wall_seconds") or 0.0)
 
 
 def matmul_peak() -> float:
-    """Measure this machine's fp32 matrix product in FLOP/s, the best of a few (0.1 s)."""
+    """Measure one core's fp32 matrix product in FLOP/s, the best of a few (0.1 s).
+
+    In CPU seconds, so that it is the same on a busy machine.
+    """
     import numpy as np
 
     side = 768
     a = np.ones((side, side), dtype=np.float32)
     best = float("inf")
     for _ in range(6):
-        begun = time.perf_counter()
+        begun = time.process_time()
         a @ a
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, max(time.process_time() - begun, 1e-6))
     return 2 * side**3 / best

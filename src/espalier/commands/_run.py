@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ def finish(
                 "seconds": round(seconds, 1),
                 "outputs": str(out) if written else None,
             }
+            | ({"cost": asdict(written.facts.cost)} if written and written.facts.cost else {})
             | ({"adaptive": search.to_dict()} if search else {})
             | ({"verify": check.to_dict()} if check else {})
         )
@@ -115,6 +117,12 @@ def finish(
             console().print(summary(written.table, written.findings))
         said = ", ".join(f"{n} {how}" for how, n in counts.items() if n or how == "made")
         console().print(f"{sum(counts.values())} steps: {said}; {minutes(seconds)}.")
+        if written and (cost := written.facts.cost):
+            console().print(
+                f"{cost.cells} cells asked for {cost.stages_asked} training stages, "
+                f"{cost.stages_trained} were trained: sharing saved {cost.minutes_saved:.1f} "
+                f"CPU-minutes beside the {cost.cpu_minutes:.1f} spent."
+            )
         for key, why in list(outcome.failed.items())[:5]:
             console().print(f"failed: {planned.steps[key].kind} {key}: {why}", markup=False)
         if check:

@@ -22,6 +22,7 @@ from espalier.commands._common import (
 if TYPE_CHECKING:
     from espalier.plan import Plan
     from espalier.store import Store
+    from espalier.work import Rates
 
 
 @click.command()
@@ -104,11 +105,20 @@ def summarise(planned: Plan, store: Store, slots: int | None = None) -> dict[str
         "seconds_expected": round(max(total / slots, max(seconds.values(), default=0)), 1),
         "measured_rates": learnt.known(todo, planned.work),
         "tokens_saved_by_sharing": round(planned.tokens_asked - trained),
+        "minutes_saved_by_sharing": round(_again(planned, learnt) / 60, 2),
         "kinds": kinds,
         "unusable_rows": {
             name: len(rows.bad) for name, (_, rows) in planned.catalog.sources.items() if rows.bad
         },
     }
+
+
+def _again(planned: Plan, learnt: Rates) -> float:
+    """Return the seconds that shared stages would take if every cell trained its own."""
+    return sum(
+        (planned.asked[step.key] - 1) * learnt.seconds(step, planned.work[step.key])
+        for step in planned.stages
+    )
 
 
 def draw(planned: Plan, facts: dict[str, Any], show: int) -> None:
@@ -132,7 +142,8 @@ def draw(planned: Plan, facts: dict[str, Any], show: int) -> None:
             )
             options = f" k={cell.options['k']}" if "k" in cell.options else ""
             seeds = f"seed {cell.seed}/{cell.data_seed}"
-            branch.add(f"{cell.strategy}{options}  {stages}  [dim]{seeds}[/]")
+            equal = f"equal {cell.protocol}, " if len(study.protocols) > 1 else ""
+            branch.add(f"{cell.strategy}{options}  {stages}  [dim]{equal}{seeds}[/]")
         if len(mine) > show:
             branch.add(f"[dim]and {len(mine) - show} more; --cells {len(mine)} shows them[/]")
     out.print(tree)
@@ -149,8 +160,10 @@ def draw(planned: Plan, facts: dict[str, Any], show: int) -> None:
         )
     out.print(table)
     out.print(
-        f"{facts['stages_asked']} training stages asked for, {facts['stages_distinct']} distinct: "
-        f"sharing saves {number(facts['tokens_saved_by_sharing'])} tokens of training."
+        f"{facts['cells']} cells ask for {facts['stages_asked']} training stages, "
+        f"{facts['stages_distinct']} are trained: sharing saves "
+        f"{number(facts['tokens_saved_by_sharing'])} tokens, about "
+        f"{facts['minutes_saved_by_sharing']:.1f} CPU-minutes."
     )
     how = "from finished steps" if facts["measured_rates"] else "a rough guess until steps finish"
     if facts["to_make"]:
