@@ -155,3 +155,22 @@ def test_replies_are_folded_and_sifted_by_what_they_are(tmp_path):
         "document.title = said.join(' ');",
     )
     assert told == "6 0 3 3 1 1"
+
+
+def test_no_table_is_wider_than_a_sheet_of_paper(tmp_path):
+    everything(tmp_path / "report.html", models=3)
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert html.count("@media print") == 1
+    printed = html.replace("@media print", "@media all")
+    (tmp_path / "print.html").write_text(printed, encoding="utf-8")
+    told = framed(
+        tmp_path,
+        "print.html",
+        "const all = [...d.querySelectorAll('.scroll > table')].filter((one) => one.offsetWidth);"
+        "const wide = all.filter((one) => one.offsetWidth > one.parentElement.clientWidth + 1);"
+        "document.title = all.length + ' ' + wide.length;",
+        width=700,
+    )
+    tables, wide = map(int, told.split())
+    assert tables > 1
+    assert wide == 0
