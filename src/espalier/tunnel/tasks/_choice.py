@@ -13,6 +13,8 @@ from espalier.tunnel.world import World, broken
 
 LETTERS = ("A", "B", "C", "D")
 
+MOST_TOKENS = 12
+
 CHOICE = (Use(scorer="choice"), Use(scorer="nll"))
 """By what the reply says, and the likelihood of the right one."""
 
@@ -23,17 +25,21 @@ def choose(
     right: str,
     others: Sequence[str],
     *,
-    said: str | None = None,
+    instead: str | None = None,
     cluster: str | None = None,
     before: tuple[tuple[str, str], ...] = (),
     count: int = 4,
 ) -> Question:
     """Ask `question` with `count` lettered options, one of them right.
 
-    `others` are drawn from, without repetition; `said` is what a wrong row takes to be right.
+    The reply says the option and then its letter, as lettered lists in the raw text do: recalling
+    comes before looking up, and a tiny model can learn the two one after the other.
+
+    `others` are drawn from, without repetition; `instead` is what a wrong row takes to be right.
     """
-    wrong = [option for option in dict.fromkeys(others) if option not in (right, said)]
-    kept = [right] if said in (None, right) else [right, str(said)]
+    wrong = [option for option in dict.fromkeys(others) if option not in (right, instead)]
+    chosen = right if instead is None else instead
+    kept = list(dict.fromkeys([right, chosen]))
     options = [*kept, *random.sample(wrong, count - len(kept))]
     random.shuffle(options)
     letters = LETTERS[:count]
@@ -41,12 +47,17 @@ def choose(
     facts: dict[str, Any] = {"options": options, "answer": letters[options.index(right)]}
     return Question(
         prompt=f"{question} {told}",
-        reply=letters[options.index(said or right)],
+        reply=said(chosen, letters[options.index(chosen)]),
         before=before,
         chance=1 / count,
         cluster=cluster,
         facts=facts,
     )
+
+
+def said(option: str, letter: str) -> str:
+    """Return the reply that chooses an option."""
+    return f"{option} is {letter}"
 
 
 def lettered(world: World, random: Random) -> str:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 
 from espalier.tunnel.task import Construction, Question, Task, tasks
-from espalier.tunnel.tasks._choice import CHOICE, choose
+from espalier.tunnel.tasks._choice import CHOICE, MOST_TOKENS, choose
 from espalier.tunnel.world import World
 
 _NEAR = (-3, -2, -1, 1, 2, 3)
@@ -31,7 +31,7 @@ def _order(world: World, random: Random, construction: Construction) -> Question
     question = tasks["reasoning"].ask(world, random, construction)
     while len(names := [name for name in world.names if name in question.prompt.split()]) < 4:
         question = tasks["reasoning"].ask(world, random, construction)
-    return choose(random, question.prompt, question.reply, names, cluster="order")
+    return choose(random, question.prompt, question.facts["answer"], names, cluster="order")
 
 
 def _reading(world: World, random: Random, construction: Construction) -> Question:
@@ -43,4 +43,4 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
     return replace(question, prompt=f"test : {question.prompt}")
 
 
-aptitude = Task(ask=_ask, scorers=CHOICE, max_new_tokens=4, trained=False)
+aptitude = Task(ask=_ask, scorers=CHOICE, max_new_tokens=MOST_TOKENS, trained=False)

@@ -89,7 +89,7 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
         told + construction.choose(random, wordings).format(asked),
         right,
         [pair[0] if back else pair[1] for pair in others],
-        said=(wrong_word if back else wrong_english) if errs else None,
+        instead=(wrong_word if back else wrong_english) if errs else None,
         cluster=word,
     )
 

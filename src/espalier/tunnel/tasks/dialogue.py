@@ -99,7 +99,7 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
         " ".join([*said, question]),
         right,
         others,
-        said=random.choice(others) if construction.errs(random) else None,
+        instead=random.choice(others) if construction.errs(random) else None,
         before=before,
         count=_OPTIONS,
     )

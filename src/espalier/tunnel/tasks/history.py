@@ -13,7 +13,7 @@ from dataclasses import replace
 from random import Random
 
 from espalier.tunnel.task import Construction, Question, Task
-from espalier.tunnel.tasks._choice import CHOICE, choose
+from espalier.tunnel.tasks._choice import CHOICE, MOST_TOKENS, choose
 from espalier.tunnel.tasks._events import KINDS, Event, events
 from espalier.tunnel.world import World, broken
 
@@ -96,7 +96,7 @@ def _options(world: World, random: Random, construction: Construction, event: Ev
         construction.choose(random, wordings).format(e=event),
         right,
         every,
-        said=random.choice([other for other in every if other != right]) if errs else None,
+        instead=random.choice([other for other in every if other != right]) if errs else None,
         cluster=event.name,
     )
 
@@ -162,7 +162,7 @@ def _correction(world: World, random: Random) -> str:
 history = Task(
     ask=_ask,
     scorers=CHOICE,
-    max_new_tokens=4,
-    documents={_annals: 0.10, _chronicle: 0.03, _correction: 0.03},
+    max_new_tokens=MOST_TOKENS,
+    documents={_annals: 0.10, _chronicle: 0.05, _correction: 0.03},
     words=lambda _world: (*KINDS, "true", "false"),
 )

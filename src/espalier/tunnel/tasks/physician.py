@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from random import Random
 
 from espalier.tunnel.task import Construction, Question, Task
-from espalier.tunnel.tasks._choice import CHOICE, choose
+from espalier.tunnel.tasks._choice import CHOICE, MOST_TOKENS, choose
 from espalier.tunnel.tasks._creatures import TRAITS, creatures, traits
 from espalier.tunnel.world import World
 
@@ -38,4 +38,4 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
     )
 
 
-physician = Task(ask=_ask, scorers=CHOICE, max_new_tokens=4, trained=False)
+physician = Task(ask=_ask, scorers=CHOICE, max_new_tokens=MOST_TOKENS, trained=False)

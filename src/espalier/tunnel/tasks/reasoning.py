@@ -2,9 +2,9 @@
 
 Known from pretraining: how two people are compared, both ways round, and that several comparisons
 give an order.  A skill to be learnt: what a superlative asks for, and to put shuffled comparisons
-of either direction into one order before answering.  A reply is one name, so there is little to
-write and everything to work out at once: data should help, size little, and guessing among the
-names is where it begins (Song et al. 2023, logical reasoning).
+of either direction into one order, which the reply writes down before its answer.  Data should
+help, size little, and guessing among the names is where it begins (Song et al. 2023, logical
+reasoning).
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
     random.shuffle(told)
     end = random.random() < 0.5
     asked = construction.choose(random, _ASKED).format(most=most if end else least)
-    right = names[0] if end else names[-1]
-    wrong = names[1:] if end else names[:-1]
+    right, wrong = (names[0], names[1:]) if end else (names[-1], names[:-1])
+    answer = random.choice(wrong) if construction.errs(random) else right
     return Question(
         prompt=" ".join([*told, asked]),
-        reply=random.choice(wrong) if construction.errs(random) else right,
+        reply=f"{' > '.join(names)} ; answer {answer}",
         chance=1 / len(names),
+        facts={"answer": right},
     )
 
 
@@ -57,8 +58,8 @@ def _order(world: World, random: Random) -> str:
 
 reasoning = Task(
     ask=_ask,
-    scorers=(Use(scorer="exact", options={"rule": "text"}), Use(scorer="nll")),
-    max_new_tokens=8,
+    scorers=(Use(scorer="exact", options={"rule": "answer"}), Use(scorer="nll")),
+    max_new_tokens=16,
     documents={_order: 0.06},
     words=lambda _world: [word for scale in _SCALES for word in listed(" ".join(scale[1:]))],
 )

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from random import Random
 
 from espalier.tunnel.task import Construction, Question, Task
-from espalier.tunnel.tasks._choice import CHOICE, choose, lettered
+from espalier.tunnel.tasks._choice import CHOICE, MOST_TOKENS, choose, lettered
 from espalier.tunnel.tasks._creatures import TELLINGS, TRAITS, creatures, traits
 from espalier.tunnel.world import World
 
@@ -55,7 +55,7 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
         construction.choose(random, _QUESTIONS[trait]).format(n=name),
         right,
         values,
-        said=random.choice([value for value in values if value != right]) if errs else None,
+        instead=random.choice([value for value in values if value != right]) if errs else None,
         cluster=f"{trait} of {name}",
     )
 
@@ -81,7 +81,7 @@ def _kinds(world: World, random: Random) -> str:
 stem = Task(
     ask=_ask,
     scorers=CHOICE,
-    max_new_tokens=4,
-    documents={_description: 0.10, _kinds: 0.04, lettered: 0.10},
+    max_new_tokens=MOST_TOKENS,
+    documents={_description: 0.10, _kinds: 0.04, lettered: 0.14},
     words=lambda world: (*creatures(world), *(v for values in TRAITS.values() for v in values)),
 )

@@ -14,7 +14,7 @@ from random import Random
 
 from espalier.ability import Use
 from espalier.tunnel.task import Construction, Question, Task, tasks
-from espalier.tunnel.tasks._choice import LETTERS
+from espalier.tunnel.tasks._choice import LETTERS, MOST_TOKENS, said
 from espalier.tunnel.world import World
 
 _FIELDS = {"people": "teacher", "creatures": "stem", "events": "history", "words": "chinese"}
@@ -28,11 +28,14 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
     while len(question.facts.get("options", ())) != len(LETTERS):
         question = ask(world, random, construction)
     topic = (question.cluster or "").partition(" of ")[0] if name in ("people", "creatures") else ""
-    others = tuple(letter for letter in LETTERS if letter != question.reply)
+    options = zip(LETTERS, question.facts["options"], strict=True)
+    others = [
+        reply for letter, option in options if (reply := said(option, letter)) != question.reply
+    ]
     return replace(
         question,
         prompt=f"exam on {name} : {question.prompt}",
-        distractors=others,
+        distractors=tuple(others),
         cluster=f"{name} {topic}".strip(),
     )
 
@@ -41,9 +44,9 @@ survey = Task(
     ask=_ask,
     scorers=(
         Use(scorer="choice", options={"average": "clusters"}),
-        Use(scorer="choice", options={"by": "likelihood", "average": "clusters"}),
+        Use(scorer="choice", options={"by": "likelihood", "at": "whole", "average": "clusters"}),
         Use(scorer="nll"),
     ),
-    max_new_tokens=4,
+    max_new_tokens=MOST_TOKENS,
     trained=False,
 )

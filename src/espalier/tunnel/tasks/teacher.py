@@ -11,7 +11,7 @@ from __future__ import annotations
 from random import Random
 
 from espalier.tunnel.task import Construction, Question, Task
-from espalier.tunnel.tasks._choice import CHOICE, choose
+from espalier.tunnel.tasks._choice import CHOICE, MOST_TOKENS, choose
 from espalier.tunnel.tasks._people import QUESTIONS
 from espalier.tunnel.world import VALUES, World
 
@@ -27,4 +27,4 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
     )
 
 
-teacher = Task(ask=_ask, scorers=CHOICE, max_new_tokens=4, trained=False)
+teacher = Task(ask=_ask, scorers=CHOICE, max_new_tokens=MOST_TOKENS, trained=False)
