@@ -82,7 +82,11 @@ class Question:
         return mean, np.sqrt(variance)
 
     def interval(self, mix: Mix, level: float = 0.95) -> tuple[float, float, float]:
-        """Return a recipe's expected utility with its interval, of all samples' mixture."""
+        """Return a recipe's expected utility with its interval, of all samples' mixture.
+
+        The abilities' errors are independent, as their surfaces are.  A mean of several has
+        lighter tails than each, so it holds somewhat more often than the scores' own.
+        """
         points, random = self.cells.points([mix]), np.random.default_rng(0)
         drawn, expected = np.zeros(INTERVAL_DRAWS), 0.0
         for name, w in self.weights.items():
