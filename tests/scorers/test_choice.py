@@ -108,6 +108,21 @@ def test_all_letters_are_found_where_several_may_be_chosen(reply: str, wanted: s
 @pytest.mark.parametrize(
     ("reply", "wanted"),
     [
+        ("siege of Quito A", "A"),
+        ("siege of Quito B", "B"),
+        ("siege of Quito A B", None),
+        ("vitamin D", "B"),
+        ("vitamin D A", "A"),
+    ],
+)
+def test_of_an_option_with_a_letter_the_letter_counts(reply: str, wanted: str | None) -> None:
+    found = letters(reply, options=["siege of Quito", "vitamin D", "vitamin", "feast of Riga"])
+    assert (found and "".join(found)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("reply", "wanted"),
+    [
         *[(word, True) for word in ("正确", "对", "是", "T", "V", "√", "True", "没错", "没有错误")],
         *[(word, True) for word in ("答案：对", "对于这个问题，说法正确", "That is right.")],
         *[(word, False) for word in ("错误。", "不对", "否", "F", "X", "×", "Incorrect", "不正确")],

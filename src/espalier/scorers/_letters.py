@@ -8,8 +8,9 @@ English and Chinese.  The rules of `letters`; the first that finds something dec
 3. letters are called right: `B项正确`, `A and C are correct`;
 4. the reply begins with a letter: `B. 37.8°C`, `(C) because`; where several may be chosen also a
    list of lines that each begin with one;
-5. the text of an option is repeated: `土地`, `答案是土地`;
-6. one letter alone is named, anywhere.
+5. the reply is an option and a letter, `siege of Quito C`: where they disagree, the letter counts;
+6. the text of an option is repeated: `土地`, `答案是土地`;
+7. one letter alone is named, anywhere.
 
 Full-width letters and punctuation are read as their plain forms.
 """
@@ -78,6 +79,7 @@ def letters(reply: str, *, options: Sequence[str], several: bool = False) -> tup
         or rules.announced(text)
         or rules.called_right(text)
         or rules.opening(text)
+        or rules.paired(text, options)
         or _repeated(text, options)
         or rules.alone(text)
     )
@@ -138,8 +140,18 @@ class _Rules:
         )
         return self._letters(part for part in first.groups() if part) if first else None
 
+    def paired(self, text: str, options: Sequence[str]) -> str | None:
+        """Rule 5: an option that itself ends in a letter (`vitamin A`) is no pair."""
+        if squeezed(text) in map(squeezed, options):
+            return None
+        for option in sorted(map(plain, options), key=len, reverse=True):
+            letters = rf"((?:\s+[{self.known}])+)\W*"
+            if found := re.fullmatch(rf"(?i:{re.escape(option)}){letters}", text):
+                return self._letters(found[1])
+        return None
+
     def alone(self, text: str) -> str | None:
-        """Rule 6: letters that are denied (`不选A`, `B is wrong`) are not named."""
+        """Rule 7: letters that are denied (`不选A`, `B is wrong`) are not named."""
         letter = rf"(?<![A-Za-z])([{self.known}])"
         named = set(re.findall(rf"{letter}{_ENDS}(?!\s+[a-z])", text))
         named -= set(re.findall(rf"{letter}{_DENIAL}", text))
@@ -161,7 +173,7 @@ def _rules(count: int, several: bool) -> _Rules:
 
 
 def _repeated(text: str, options: Sequence[str]) -> str | None:
-    """Rule 5: the reply, or its last line, is an option's text; or one option alone stands in it.
+    """Rule 6: the reply, or its last line, is an option's text; or one option alone stands in it.
 
     Short texts must be the whole line, since a short one stands in many sentences by chance.
     """
