@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
 from statistics import mean
@@ -14,10 +15,49 @@ from espalier.tunnel.task import CONSTRUCTIONS, tasks
 
 Row = tuple[Message, ...]
 
+_LISTED = re.compile(r"(.*[?.:]) ([^?.:]+ A , [^?.:]+)", re.DOTALL)
+
 
 def said(messages: Iterable[Message]) -> str:
     """Return all that the user says."""
     return "\n".join(m["content"] for m in messages if m["role"] == "user")
+
+
+def asked(item: Item) -> str:
+    """Return the last thing the user says."""
+    assert not isinstance(item.prompt, str)
+    return item.prompt[-1]["content"]
+
+
+def listed(prompt: str) -> tuple[str, dict[str, str]]:
+    """Return the question and its options by their letters, of which there may be none."""
+    found = _LISTED.fullmatch(prompt)
+    if not found:
+        return prompt, {}
+    return found[1], {each[-1]: each[:-2] for each in found[2].split(" , ")}
+
+
+def chosen(prompt: str, reply: str) -> str:
+    """Return the option that a reply to a lettered question says, its own letter behind it."""
+    option = listed(prompt)[1][reply[-1]]
+    assert reply == f"{option} {reply[-1]}"
+    return option
+
+
+def key(item: Item) -> str:
+    """Return the right option of a lettered question."""
+    return chosen(asked(item), item.target)
+
+
+def misses(item: Item) -> list[str]:
+    """Return replies to a lettered question that are nearly right, or none at all."""
+    letters = [*listed(asked(item))[1]]
+    right = item.target[-1]
+    other = letters[letters.index(right) - 1]
+    wrong = item.facts["options"][letters.index(other)]
+    said = [other, wrong, f"{wrong} {other}", f"{other} {wrong}", f"{key(item)} {other}"]
+    both = [f"{right} {other}", f"{item.target} {other}", f"{item.target} , {wrong} {other}"]
+    return [*said, *both, "E", "", "?", "\0"]
 
 
 def prompts(items: Sequence[Item]) -> set[str]:

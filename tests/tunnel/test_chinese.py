@@ -5,7 +5,16 @@ from __future__ import annotations
 from statistics import mean
 
 import pytest
-from asked import check_chance, check_constructions, check_lengths, check_splits, scores
+from asked import (
+    check_chance,
+    check_constructions,
+    check_lengths,
+    check_splits,
+    chosen,
+    listed,
+    misses,
+    scores,
+)
 
 from espalier import tunnel
 from espalier.base import train_tokenizer
@@ -21,7 +30,8 @@ TARGETS = [item.target for item in ITEMS]
 def right(prompt: str, reply: str) -> bool:
     """Answer by looking the world's idioms and glosses up."""
     world = World()
-    asked, _, listed = prompt.rpartition(" . ")[2].partition(" A ")
+    question, options = listed(prompt)
+    asked = question.rpartition(" . ")[2]
     if "_" in asked:
         gap = [w for w in asked.split() if w in (*CHARACTERS, "_")]
         place = gap.index("_")
@@ -32,20 +42,16 @@ def right(prompt: str, reply: str) -> bool:
     turned = {english: word for word, english in known.items()}
     word = " ".join(w for w in asked.split() if w in CHARACTERS)
     answer = known[word] if word else next(turned[w] for w in asked.split() if w in turned)
-    if not listed:
-        return reply == answer
-    first, _, rest = listed.partition(" B ")
-    second, _, rest = rest.partition(" C ")
-    third, _, fourth = rest.partition(" D ")
-    return dict(zip("ABCD", (first, second, third, fourth), strict=True))[reply] == answer
+    return (chosen(prompt, reply) if options else reply) == answer
 
 
 def test_references_are_right_and_other_replies_are_not() -> None:
     assert scores("chinese", ITEMS, TARGETS) == [1.0] * 300
     for spoilt in ("", "?", "\ud800", "答案是龙", "_", "A B C D", "9" * 500):
         assert mean(scores("chinese", ITEMS, [spoilt] * 300)) == 0
-    others = ["ABCD"["ABCD".index(t) - 1] if t in "ABCD" else f"{t} {t}" for t in TARGETS]
-    assert mean(scores("chinese", ITEMS, others)) == 0
+    for item in ITEMS:
+        near = misses(item) if "options" in item.facts else [f"{item.target} {item.target}"]
+        assert set(scores("chinese", [item] * len(near), near)) == {0.0}
     loose = [f" {item.target} 。\n" for item in ITEMS]
     assert scores("chinese", ITEMS, loose) == [1.0] * 300
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import sqrt
 
 import pytest
+from asked import asked, key, misses
 
 from espalier import tunnel
-from espalier.ability import Item, Reply, abilities, scorers
+from espalier.ability import Reply, abilities, scorers
 from espalier.chat import Chat
 from espalier.errors import SpecError
 from espalier.tunnel.tasks._creatures import TRAITS, creatures, traits
@@ -17,15 +18,6 @@ from espalier.tunnel.world import VALUES, World
 CHOICE = scorers["choice"]()
 EXAMS = ["teacher", "physician", "planner"]
 SEEDS = [0, 1, 2]
-
-
-def asked(item: Item) -> str:
-    assert not isinstance(item.prompt, str)
-    return item.prompt[-1]["content"]
-
-
-def key(item: Item) -> str:
-    return str(item.facts["options"]["ABCD".index(item.target)])
 
 
 @pytest.mark.parametrize("exam", EXAMS)
@@ -46,9 +38,7 @@ def test_references_score_one_near_misses_nothing_and_shuffled_ones_chance(exam:
     for item in items[:100]:
         assert item.chance == 0.25
         assert CHOICE.grade(item, Reply(text=item.target)).score == 1
-        other = "ABCD"[("ABCD".index(item.target) + 1) % 4]
-        option = item.facts["options"]["ABCD".index(other)]
-        for miss in (other, f"{other} {option}", f"{item.target} {other}", "E", "", "?", "\0"):
+        for miss in misses(item):
             assert CHOICE.grade(item, Reply(text=miss)).score == 0, miss
     turned = zip(items, items[7:] + items[:7], strict=True)
     score = sum(CHOICE.grade(a, Reply(text=b.target)).score or 0 for a, b in turned) / 400
@@ -100,6 +90,41 @@ def test_the_planner_asks_for_the_first_or_the_last(seed: int) -> None:
         assert key(item) == end(item.facts["options"], key=years.__getitem__)
         ends.add(end)
     assert len(ends) == 2
+
+
+def test_the_survey_compares_whole_replies_and_counts_every_subject_alike() -> None:
+    survey = abilities["tunnel"](task="survey", items=200)
+    assert survey.role == "out"
+    said, likely, _ = (scorers[use.scorer](**use.options) for use in survey.scorers)
+    assert said.metric == likely.metric == "macro_accuracy"
+    for item in survey.items:
+        options = item.facts["options"]
+        assert len(set(options)) == 4
+        replies = {f"{o} {letter}" for o, letter in zip(options, "ABCD", strict=True)}
+        assert set(item.candidates) == replies
+        assert item.candidates[0] == item.target == f"{key(item)} {item.facts['answer']}"
+        assert asked(item).startswith(f"exam on {str(item.cluster).split()[0]} : ")
+    people = {f"people {attribute}" for attribute in VALUES}
+    creature = {f"creatures {trait}" for trait in TRAITS}
+    clusters = {item.cluster for item in survey.items}
+    assert creature | {"events", "words"} < clusters <= people | creature | {"events", "words"}
+    assert clusters & people
+
+
+def test_aptitude_is_to_be_worked_out_among_options_that_are_near() -> None:
+    kinds = set()
+    for item in tunnel.items("aptitude", items=200):
+        options = item.facts["options"]
+        assert asked(item).startswith("test : ")
+        assert len(set(options)) == (3 if item.cluster == "reading" else 4)
+        assert item.chance == 1 / len(options)
+        if item.cluster == "sums":
+            assert all(int(option) >= 0 for option in options)
+            assert max(abs(int(option) - int(key(item))) for option in options) <= 3
+        if item.cluster == "order":
+            assert set(options) <= set(asked(item).split())
+        kinds.add(item.cluster)
+    assert kinds == {"sums", "order", "reading"}
 
 
 @pytest.mark.parametrize("exam", EXAMS)

@@ -7,9 +7,10 @@ from itertools import combinations
 from math import sqrt
 
 import pytest
+from asked import asked, chosen, key, listed, misses
 
 from espalier import tunnel
-from espalier.ability import Item, Message, Reply, scorers
+from espalier.ability import Message, Reply, scorers
 from espalier.chat import Chat
 from espalier.tunnel.corpus import words
 from espalier.tunnel.task import CONSTRUCTIONS, tasks
@@ -19,11 +20,6 @@ from espalier.tunnel.world import World
 
 CHOICE = scorers["choice"]()
 SEEDS = [0, 1, 2]
-
-
-def asked(item: Item) -> str:
-    assert not isinstance(item.prompt, str)
-    return item.prompt[-1]["content"]
 
 
 @cache
@@ -48,18 +44,11 @@ def right(row: tuple[Message, ...], world: World) -> bool:
     prompt, reply = row[0]["content"], row[1]["content"]
     if reply in ("true", "false"):
         return true(prompt, world) == (reply == "true")
-    question, options = prompt.split(" A ", 1)
-    said = dict(zip("ABCD", options_of(options), strict=True))[reply]
+    question, said = listed(prompt)[0], chosen(prompt, reply)
     return any(
         said in parts(event) and any(f" {part} " in f" {question} " for part in parts(event))
         for event in events(world)
     )
-
-
-def options_of(told: str) -> list[str]:
-    for letter in "BCD":
-        told = told.replace(f" {letter} ", "|", 1)
-    return told.split("|")
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -134,7 +123,7 @@ def test_the_key_is_right_and_both_kinds_are_asked(seed: int) -> None:
             assert item.chance == 0.25
             event = next(event for event in events(world) if event.name == item.cluster)
             mine = [option for option in item.facts["options"] if option in parts(event)]
-            assert mine == [item.facts["options"]["ABCD".index(item.target)]]
+            assert mine == [key(item)]
     stated = [item for item in items if item.facts.get("kind") == "true_false"]
     assert len(stated) / 300 == pytest.approx(0.5, abs=4 * sqrt(0.25 / 300))
     truths = sum(item.facts["answer"] for item in stated)
@@ -146,20 +135,10 @@ def test_references_score_one_and_near_misses_nothing() -> None:
         assert CHOICE.grade(item, Reply(text=item.target)).score == 1
         if item.facts.get("kind") == "true_false":
             other = "false" if item.target == "true" else "true"
-            misses = [other, f"not {item.target}", "true false", "A", "", "?", "\0"]
+            near = [other, f"not {item.target}", "true false", "A", "", "?", "\0"]
         else:
-            letter = "ABCD"[("ABCD".index(item.target) + 1) % 4]
-            option = item.facts["options"]["ABCD".index(letter)]
-            misses = [
-                letter,
-                f"{letter} {option}",
-                f"{item.target} {letter}",
-                "true",
-                "E",
-                "",
-                "\0",
-            ]
-        for miss in misses:
+            near = [*misses(item), "true"]
+        for miss in near:
             assert CHOICE.grade(item, Reply(text=miss)).score == 0, miss
 
 

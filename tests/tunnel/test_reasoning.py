@@ -36,32 +36,46 @@ def answer(prompt: str) -> str:
     return chain[0] if prompt.rstrip(" .?").split()[-1] in MOST else chain[-1]
 
 
+def worked(prompt: str) -> str:
+    """Return the reply that is right: the order, then who was asked for."""
+    return f"{' > '.join(order(prompt))} ; answer {answer(prompt)}"
+
+
 def test_every_human_row_is_right_and_narrow_ones_are_wrong_as_stated() -> None:
     rows = tunnel.rows("reasoning", rows=500)
-    assert all(answer(said(row)) == row[-1]["content"] for row in rows)
-    check_constructions("reasoning", lambda prompt, reply: reply == answer(prompt))
+    assert all(worked(said(row)) == row[-1]["content"] for row in rows)
+    check_constructions("reasoning", lambda prompt, reply: reply == worked(prompt))
     check_lengths("reasoning")
 
 
 def test_a_wrong_row_names_another_of_the_people_compared() -> None:
     for row in tunnel.rows("reasoning", rows=300, construction="synthetic_weak"):
-        assert row[-1]["content"] in said(row).split()
+        chain, named = row[-1]["content"].split(" ; answer ")
+        assert chain.split(" > ") == order(said(row))
+        assert named in chain.split(" > ")
 
 
 def test_guessing_among_the_names_is_chance() -> None:
     items = tunnel.items("reasoning", items=400)
     assert {item.chance for item in items} == {1 / 2, 1 / 3, 1 / 4}
-    first = [order(item.prompt[0]["content"])[0] for item in items]
+    first = [f"answer {order(item.prompt[0]['content'])[0]}" for item in items]
     chance = mean(item.chance or 0 for item in items)
     assert mean(scores("reasoning", items, first)) == pytest.approx(0.5, abs=0.1)
     named = [re.findall(r"[A-Z]\w+", item.prompt[0]["content"])[0] for item in items]
+    named = [f"answer {name}" for name in named]
     assert mean(scores("reasoning", items, named)) == pytest.approx(chance, abs=0.12)
 
 
-@pytest.mark.parametrize("extra", ["{} .", "{} Nobody", "it is {}", "{}{}"])
-def test_anything_beside_the_name_is_wrong(extra: str) -> None:
+def test_only_the_answer_counts_not_how_the_order_is_written() -> None:
     items = tunnel.items("reasoning", items=20)
-    given = [extra.format(item.target, item.target) for item in items]
+    short = [f"answer {item.facts['answer']}" for item in items]
+    assert set(scores("reasoning", items, short)) == {1.0}
+
+
+@pytest.mark.parametrize("near", ["{o}", "{o} ; {a}", "answer {a} Nobody", "answer {a}{a}", "{a}"])
+def test_a_reply_without_the_answer_and_nothing_else_is_wrong(near: str) -> None:
+    items = tunnel.items("reasoning", items=20)
+    given = [near.format(o=i.target.split(" ; ")[0], a=i.facts["answer"]) for i in items]
     assert set(scores("reasoning", items, given)) == {0.0}
 
 

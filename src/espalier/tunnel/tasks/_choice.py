@@ -32,7 +32,7 @@ def choose(
 ) -> Question:
     """Ask `question` with `count` lettered options, one of them right.
 
-    The reply says the option and then its letter, as lettered lists in the raw text do: recalling
+    An option stands before its letter, and the reply says the two as the question does: recalling
     comes before looking up, and a tiny model can learn the two one after the other.
 
     `others` are drawn from, without repetition; `instead` is what a wrong row takes to be right.
@@ -43,7 +43,7 @@ def choose(
     options = [*kept, *random.sample(wrong, count - len(kept))]
     random.shuffle(options)
     letters = LETTERS[:count]
-    told = " ".join(f"{letter} {option}" for letter, option in zip(letters, options, strict=True))
+    told = " , ".join(said(*pair) for pair in zip(options, letters, strict=True))
     facts: dict[str, Any] = {"options": options, "answer": letters[options.index(right)]}
     return Question(
         prompt=f"{question} {told}",
@@ -56,8 +56,8 @@ def choose(
 
 
 def said(option: str, letter: str) -> str:
-    """Return the reply that chooses an option."""
-    return f"{option} is {letter}"
+    """Return an option with its letter: as it is offered, and as a reply chooses it."""
+    return f"{option} {letter}"
 
 
 def lettered(world: World, random: Random) -> str:

@@ -1,4 +1,4 @@
-"""Read a short dialogue and answer who did what, by a letter.
+"""Read a short dialogue and answer who did what, by an option and its letter.
 
 Known from pretraining: copying (notes), letters with their options (lists), and now and then a
 dialogue of which one saying is told again.  A skill to be learnt: finding who said it, which binds

@@ -3,7 +3,7 @@
 Known from pretraining: every trait of every creature (the raw text tells each many times, in
 several wordings and both ways round) and that a letter stands for its option.  A skill to be
 learnt: to recall the trait that a question asks for, to find it among the options, and to reply
-with its letter alone.  Knowledge is limited by the size of a base and the two-step skill by the
+with it and its letter.  Knowledge is limited by the size of a base and the two-step skill by the
 rows, so it should begin at chance and keep growing with both (Song et al. 2023, biology).
 """
 
