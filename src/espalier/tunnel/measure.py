@@ -1,8 +1,8 @@
 """What a base can do before any tuning, for its card: every task, asked in two ways.
 
 *Untuned*, as a study measures it: a conversation, judged by the task's first scorer.  *Shown*, with
-training rows before each question as raw text, which is what a base has read: the likeliest letter
-where letters are chosen from, else the task's first scorer, where a reply is one line.  Together
+training rows before each question as raw text, which is what a base has read: the likeliest option
+where one is chosen, else the task's first scorer, where a reply is one line.  Together
 they tell whether a task begins at chance, and whether what it needs is there to be tuned.
 """
 
@@ -20,7 +20,7 @@ from espalier.tunnel.task import tasks
 
 SHOTS = 5
 
-_LETTERS = Use(scorer="choice", options={"by": "likelihood"})
+_LETTERS = Use(scorer="choice", options={"by": "likelihood", "at": "whole"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +77,18 @@ def _measured(lm: LM, world: int, items: int, names: Sequence[str]) -> Iterator[
 
 
 def _lettered(item: Item) -> Item:
-    """Return the item with every letter as a candidate, the right one first."""
-    letters = [chr(ord("A") + number) for number in range(len(item.facts["options"]))]
-    right = item.facts["answer"]
-    first = sorted(letters, key=lambda letter: letter not in right)
-    return replace(item, candidates=tuple(f" {letter}" for letter in first))
+    """Return the item with a reply for every option as a candidate, the right one first.
+
+    Where several options may be right, a reply is their letters alone.
+    """
+    options, right = item.facts["options"], item.facts["answer"]
+    replies = {
+        letter: f" {option} {letter}" for letter, option in zip("ABCD", options, strict=False)
+    }
+    if isinstance(right, list):
+        replies = {letter: f" {letter}" for letter in replies}
+    first = sorted(replies, key=lambda letter: letter not in right)
+    return replace(item, candidates=tuple(replies[letter] for letter in first))
 
 
 def _score(lm: LM, ability: Ability, use: Use, *, shots: int) -> Measured:
