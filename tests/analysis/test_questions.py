@@ -11,7 +11,7 @@ from espalier.analysis import _reasons as reasons
 from espalier.analysis import analyses, analyze
 from espalier.analysis._curves import choose, fit, grids
 from espalier.analysis._draft import Draft, decide, signed
-from espalier.analysis._evidence import Effect, middle
+from espalier.analysis._evidence import Effect, collect, middle, told
 from espalier.errors import DataError
 from espalier.finding import VERDICTS, Finding
 from espalier.results import REQUIRED, Origin, read, tidy, write
@@ -699,3 +699,21 @@ def test_a_sidecar_whose_open_questions_are_none_is_refused_in_one_line(tmp_path
     (tmp_path / "sources.yaml").write_text(json.dumps(sidecar))
     with pytest.raises(DataError, match="open: is no list of questions"):
         read(tmp_path / "results.csv", sources=tmp_path / "sources.yaml")
+
+
+def test_many_effects_at_once_tell_what_each_would_tell():
+    known = [Effect(value=v, variance=0.04, df=d) for v, d in ((0.3, 4.0), (-0.1, np.inf))]
+    lone = Effect(value=0.2, variance=0.01, noise="items only")
+    for effects in (known, [*known, lone], []):
+        for (interval, p), effect in zip(told(effects, 0.95), effects, strict=True):
+            assert interval == pytest.approx(effect.interval(0.95), rel=1e-12)
+            assert p == (None if effect.p is None else pytest.approx(effect.p, rel=1e-12))
+
+
+def test_models_that_were_trained_alike_share_what_depends_on_that_alone():
+    frame = table(list(grid()), nothing, np.random.default_rng(0), seeds=2)
+    panels = collect(tidy(frame), 0.95).panels
+    assert len({id(block.layout) for panel in panels for block in panel.blocks}) == 1
+    lacking = (frame["model"] == "large") & frame["amounts"].str.contains("16384")
+    panels = collect(tidy(frame[~lacking]), 0.95).panels
+    assert len({id(block.layout) for panel in panels for block in panel.blocks}) == 2

@@ -44,9 +44,15 @@ def constructions(panel: Panel, block: Block, evidence: Evidence) -> Iterator[Dr
     """Yield one finding for each change of construction between two cells of a model."""
     if panel.ability == OVERALL:
         return
-    cells = [c for c in block.finals if block.mixes(c)]
-    for change in (*_exchanged(cells, evidence), *_added(cells), *_rebuilt(cells, evidence)):
+    for change in block.layout.once("constructions", lambda: list(_changes(block, evidence))):
         yield _compare(panel, block, change, evidence)
+
+
+def _changes(block: Block, evidence: Evidence) -> Iterator[Change]:
+    cells = [c for c in block.finals if block.mixes(c)]
+    yield from _exchanged(cells, evidence)
+    yield from _added(cells)
+    yield from _rebuilt(cells, evidence)
 
 
 def _exchanged(cells: Sequence[Condition], evidence: Evidence) -> Iterator[Change]:

@@ -22,11 +22,11 @@ differences, by cluster.  Where they are not, items are taken as independent bet
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,7 @@ from espalier.results import Origin, Table, together
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Amounts = tuple[tuple[str, int], ...]
+T = TypeVar("T")
 
 OVERALL, OVERALL_METRIC = "overall", "share of range"
 OURS = ("base", "single", "together")
@@ -115,7 +116,7 @@ class Effect:
         half = quantile(self.df, level) * math.sqrt(self.variance)
         return self.value - half, self.value + half
 
-    @property
+    @cached_property
     def p(self) -> float | None:
         """Return the two-sided p-value of no effect; None where one seed allows no test."""
         if self.noise == SEEDS and self.variance is not None:
@@ -137,6 +138,18 @@ class Effect:
         if self.noise == ITEMS_ONLY:
             return reasons.ONE_SEED
         return ""
+
+
+def told(effects: Sequence[Effect], level: float) -> list[tuple[Interval | None, float | None]]:
+    """Return the interval and the p-value of many effects at once, as each would tell them."""
+    if not all(e.testable and e.variance for e in effects):
+        return [(e.interval(level), e.p) for e in effects]
+    values = np.array([e.value for e in effects])
+    spreads = np.sqrt([e.variance or 0.0 for e in effects])
+    df = np.clip([e.df for e in effects], 1.0, 1e6)
+    half = stdtrit(df, 0.5 + level / 2) * spreads
+    low, high, p = values - half, values + half, 2 * stdtr(df, -np.abs(values) / spreads)
+    return list(zip(zip(low.tolist(), high.tolist(), strict=True), p.tolist(), strict=True))
 
 
 def total(parts: Iterable[tuple[float, Effect]]) -> Effect:
@@ -240,8 +253,49 @@ def label(strategy: str, k: float | None) -> str:
     return f"{strategy} k={share}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The conditions of a block: models that were trained alike share one."""
+
+    conditions: tuple[Condition, ...]
+    made: dict[Any, Any] = field(default_factory=dict)
+
+    def once(self, what: Any, make: Callable[[], T]) -> T:
+        """Return what depends on the layout alone and is called `what`, made once."""
+        if what not in self.made:
+            self.made[what] = make()
+        found: T = self.made[what]
+        return found
+
+    @cached_property
+    def finals(self) -> tuple[Condition, ...]:
+        """Return the conditions that end their cell."""
+        return tuple(c for c in self.conditions if c.final)
+
+    @cached_property
+    def plain(self) -> str:
+        """Return the strategy that mixes in one stage: multitask, else that of most mixtures.
+
+        A table made elsewhere may call it anything but what trains in stages by its name.
+        """
+        mixed = [c for c in self.finals if len(c.mixture) > 1]
+        if any(c.strategy == MULTITASK for c in mixed):
+            return MULTITASK
+        named = [c.strategy for c in mixed if c.stages == 1 and c.strategy not in STAGED]
+        return max(named, key=named.count, default=MULTITASK)
+
+    @cached_property
+    def first(self) -> Ints:
+        """Return where each condition's runs begin."""
+        return np.array([c.first for c in self.conditions], dtype=np.int64)
+
+    @cached_property
+    def sizes(self) -> Ints:
+        """Return how many runs each condition has."""
+        return np.array([c.seeds for c in self.conditions], dtype=np.int64)
+
+
+class _Part(NamedTuple):
     """What contrasts need of a condition."""
 
     mean: float
@@ -258,7 +312,7 @@ class Block:
 
     model: str
     parameters: float | None
-    conditions: tuple[Condition, ...]
+    layout: Layout
     scores: Floats
     items: Floats
     """Variance of each run from its items; 0 where unknown."""
@@ -277,10 +331,15 @@ class Block:
     @cached_property
     def _means(self) -> dict[int, float]:
         """Return every condition's mean by its first run; they lie one after the other."""
-        first = np.array([c.first for c in self.conditions])
-        sizes = np.array([c.seeds for c in self.conditions])
-        means = np.add.reduceat(self.scores, first) / sizes
+        first = self.layout.first
+        means = np.add.reduceat(self.scores, first) / self.layout.sizes
         return dict(zip(first.tolist(), means.tolist(), strict=True))
+
+    @cached_property
+    def _item_sums(self) -> dict[int, float]:
+        """Return the sum of every condition's item variances, by its first run."""
+        first = self.layout.first
+        return dict(zip(first.tolist(), np.add.reduceat(self.items, first).tolist(), strict=True))
 
     def contrast(self, weights: Sequence[tuple[Condition, float]]) -> Effect:
         """Return the weighted sum of condition means with its error."""
@@ -324,16 +383,16 @@ class Block:
         """Return what contrasts need of each condition, by its first run; None with pairing."""
         if self.answers is not None or len(np.unique(self.measures)) < len(self.measures):
             return None
-        seeds, items = self.seeds.tolist(), self.items.tolist()
+        seeds, sums, means = self.seeds.tolist(), self._item_sums, self._means
+        known: dict[tuple[int, ...], tuple[int, ...] | None] = {}
         parts: dict[int, _Part] = {}
-        for c in self.conditions:
-            mine = tuple(sorted(seeds[c.first : c.last]))
-            parts[c.first] = _Part(
-                mean=self.mean(c),
-                items=sum(items[c.first : c.last]) / c.seeds**2,
-                tuned=c.stage > 0,
-                seeds=mine if len(set(mine)) == len(mine) else None,
-            )
+        for c in self.layout.conditions:
+            first = c.first
+            mine = tuple(seeds[first : c.last])
+            if mine not in known:
+                known[mine] = tuple(sorted(mine)) if len(set(mine)) == len(mine) else None
+            items = sums[first] / len(mine) ** 2
+            parts[first] = _Part(means[first], items, c.stage > 0, known[mine])
         return parts
 
     def weigh(self, weights: Sequence[tuple[int, float]]) -> Effect:
@@ -389,7 +448,7 @@ class Block:
         all of them alike and is no part of it.
         """
         counts = np.array([c.seeds for c in conditions], dtype=np.float64)
-        items = np.array([self.items[c.first : c.last].sum() for c in conditions]) / counts
+        items = np.array([self._item_sums[c.first] for c in conditions]) / counts
         variances = (items + self.noise.run) / counts
         if not (variances > 0).all() or (self.noise.source == UNKNOWN and not self.items_known):
             return np.ones(len(conditions)), False
@@ -400,26 +459,19 @@ class Block:
         runs = chain.from_iterable(self.rows[c.first : c.last] for c in conditions)
         return tuple(dict.fromkeys(chain.from_iterable(runs)))
 
-    @cached_property
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Return the checkpoints of the block, whatever the seed."""
+        return self.layout.conditions
+
+    @property
     def finals(self) -> tuple[Condition, ...]:
         """Return the conditions that end their cell."""
-        return tuple(c for c in self.conditions if c.final)
-
-    @cached_property
-    def plain(self) -> str:
-        """Return the strategy that mixes in one stage: multitask, else that of most mixtures.
-
-        A table made elsewhere may call it anything but what trains in stages by its name.
-        """
-        mixed = [c for c in self.finals if len(c.mixture) > 1]
-        if any(c.strategy == MULTITASK for c in mixed):
-            return MULTITASK
-        named = [c.strategy for c in mixed if c.stages == 1 and c.strategy not in STAGED]
-        return max(named, key=named.count, default=MULTITASK)
+        return self.layout.finals
 
     def mixes(self, condition: Condition) -> bool:
         """Say whether a cell of several sources mixes them in one stage."""
-        return condition.strategy == self.plain and len(condition.mixture) > 1
+        return condition.strategy == self.layout.plain and len(condition.mixture) > 1
 
     @cached_property
     def base(self) -> Condition | None:
@@ -526,8 +578,10 @@ def _named(table: Table) -> dict[frozenset[tuple[str, int]], str]:
 
 _Columns = Mapping[str, NDArray[Any]]
 """The runs of one model, column by column."""
+_Layouts = dict[tuple[bytes, bytes, int], Layout]
+"""By where each condition begins, what it is, and where the last ends."""
 RUNS = (
-    *("block", "condition", "measure", "seeds", "score", "variance", "key"),
+    *("block", "condition", "cell", "measure", "seeds", "score", "variance", "key"),
     *("model", "parameters", "mixture", "strategy", "k", "stage", "stages"),
 )
 """What is kept of a run."""
@@ -579,6 +633,7 @@ def _panels(frame: pd.DataFrame, table: Table, most: Mapping[str, int]) -> Itera
         block=_codes(frame, [*PANEL, "model"]),
         condition=_codes(frame, [*PANEL, *CONDITION]),
         run=_codes(frame, [*PANEL, *CONDITION, "seed", "data_seed"]),
+        cell=_codes(frame, CONDITION[1:]),
         measure=pd.factorize(frame["key"])[0],
         seeds=_codes(frame, ["seed", "data_seed"]),
         checkpoint=_codes(frame, ["protocol", *CONDITION, "seed", "data_seed"]),
@@ -588,12 +643,13 @@ def _panels(frame: pd.DataFrame, table: Table, most: Mapping[str, int]) -> Itera
     frame = frame.sort_values(["panel", "block", "condition", "run"], kind="stable")
     runs = _runs(frame)
     answers = _all_answers(table.items, frame)
+    layouts: _Layouts = {}
     panels = []
     for _, part in runs.groupby("panel", sort=False):
-        panels.append(_panel(part, table, most, answers))
+        panels.append(_panel(part, table, most, answers, layouts))
         yield panels[-1]
     for part in _overall(runs, panels):
-        yield _panel(part, table, most, None)
+        yield _panel(part, table, most, None, layouts)
 
 
 def _overall(runs: pd.DataFrame, panels: Sequence[Panel]) -> Iterator[pd.DataFrame]:
@@ -654,7 +710,11 @@ def _runs(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panel(
-    runs: pd.DataFrame, table: Table, most: Mapping[str, int], answers: _AllAnswers | None
+    runs: pd.DataFrame,
+    table: Table,
+    most: Mapping[str, int],
+    answers: _AllAnswers | None,
+    layouts: _Layouts,
 ) -> Panel:
     first = runs.iloc[0]
     ability = str(first["ability"])
@@ -670,7 +730,7 @@ def _panel(
     low, high = float(runs["score"].min()), float(runs["score"].max())
     scale = 1.0 if low >= 0 and high <= 1 else 100.0 if _percents(runs) else max(high - low, 1e-12)
     blocks = tuple(
-        _block(part, _pool([square]) if square.df >= OWN_DF else pooled, table, answers)
+        _block(part, _pool([square]) if square.df >= OWN_DF else pooled, table, answers, layouts)
         for part, square in zip(parts, squares, strict=True)
     )
     chance = runs["chance"].dropna()
@@ -699,8 +759,13 @@ def _percents(runs: pd.DataFrame) -> bool:
     return bool(low >= 0 and 10 < high <= 100 and runs["higher_is_better"].iloc[0])
 
 
-def _block(runs: _Columns, noise: Noise, table: Table, answers: _AllAnswers | None) -> Block:
-    starts = np.flatnonzero(np.diff(runs["condition"], prepend=-1)).tolist()
+def _layout(runs: _Columns, table: Table, layouts: _Layouts) -> Layout:
+    """Return the layout of a block, the one that was made for a block like it where there is."""
+    places = np.flatnonzero(np.diff(runs["condition"], prepend=-1))
+    key = places.tobytes(), runs["cell"][places].tobytes(), len(runs["cell"])
+    if key in layouts:
+        return layouts[key]
+    starts = places.tolist()
     ends = [*starts[1:], len(runs["condition"])]
     columns = {name: runs[name][starts].tolist() for name in CONDITION}
     conditions = tuple(
@@ -718,12 +783,18 @@ def _block(runs: _Columns, noise: Noise, table: Table, answers: _AllAnswers | No
             starts, ends, *columns.values(), strict=True
         )
     )
+    return layouts.setdefault(key, Layout(conditions))
+
+
+def _block(
+    runs: _Columns, noise: Noise, table: Table, answers: _AllAnswers | None, layouts: _Layouts
+) -> Block:
     variance = runs["variance"].astype(np.float64)
     parameters = float(runs["parameters"][0])
     return Block(
         model=str(runs["model"][0]),
         parameters=None if math.isnan(parameters) else parameters,
-        conditions=conditions,
+        layout=_layout(runs, table, layouts),
         scores=runs["score"].astype(np.float64),
         items=np.nan_to_num(variance),
         seeds=np.unique(runs["seeds"], return_inverse=True)[1].astype(np.int64),

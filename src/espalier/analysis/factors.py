@@ -16,8 +16,8 @@ the two orders of entering the fit (Lindeman, Merenda and Gold); noise and misfi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -55,9 +55,41 @@ def factors(evidence: Evidence) -> Iterator[Draft]:
         if panel.role != "in" or panel.ability == OVERALL:
             continue
         for block in panel.blocks:
-            cells = [c for c in block.finals if panel.own(c.mixture) and _plain(block, c)]
-            if any(panel.others(c.mixture) for c in cells):
-                yield _factors(panel, block, cells, evidence)
+            what = "factors", panel.sources
+            design = block.layout.once(what, partial(_design, panel, block))
+            if design is not None:
+                yield _factors(panel, block, design, evidence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """The cells of a layout that the question is put to."""
+
+    cells: Sequence[Condition]
+    mixed: Sequence[Condition]
+    """Those with other data, whose own rows were also trained alone."""
+    singles: Sequence[Condition]
+    """What was trained on the own rows of those alone."""
+    place: NDArray[np.int64]
+    """Of each mixed cell, its place among `singles`."""
+    columns: Columns
+
+
+def _design(panel: Panel, block: Block) -> Design | None:
+    """Return the cells that bear on the question; None where nothing was mixed."""
+    cells = [c for c in block.finals if panel.own(c.mixture) and _plain(block, c)]
+    if not any(panel.others(c.mixture) for c in cells):
+        return None
+    alone = {_own(panel, c): c for c in cells if not panel.others(c.mixture)}
+    mixed = [c for c in cells if panel.others(c.mixture) and _own(panel, c) in alone]
+    order = {own: i for i, own in enumerate(dict.fromkeys(_own(panel, c) for c in mixed))}
+    return Design(
+        cells=cells,
+        mixed=mixed,
+        singles=[alone[own] for own in order],
+        place=np.array([order[_own(panel, c)] for c in mixed], dtype=np.int64),
+        columns=_columns(panel, mixed),
+    )
 
 
 def _plain(block: Block, condition: Condition) -> bool:
@@ -69,12 +101,10 @@ def _own(panel: Panel, condition: Condition) -> Amounts:
     return tuple(pair for pair in condition.amounts if pair[0] in panel.sources)
 
 
-def _factors(panel: Panel, block: Block, cells: Sequence[Condition], evidence: Evidence) -> Draft:
-    alone = {_own(panel, c): c for c in cells if not panel.others(c.mixture)}
-    mixed = [c for c in cells if panel.others(c.mixture) and _own(panel, c) in alone]
-    columns = _columns(panel, mixed)
-    why = _refusal(columns)
-    rows = block.rows_of(cells)
+def _factors(panel: Panel, block: Block, design: Design, evidence: Evidence) -> Draft:
+    mixed = design.mixed
+    why = _refusal(design.columns)
+    rows = block.rows_of(design.cells)
     if why:
         empty = {"effect": None, "interval": None, "share": None, "share_interval": None}
         plain = finding(
@@ -82,14 +112,14 @@ def _factors(panel: Panel, block: Block, cells: Sequence[Condition], evidence: E
         )
         facts = dict(plain.facts) | {"amount": empty, "ratio": empty}
         return Draft(finding=replace(plain, facts=facts))
-    singles = [alone[own] for own in dict.fromkeys(_own(panel, c) for c in mixed)]
-    maps = _maps(panel, singles, mixed, columns)
-    used = [*singles, *mixed]
+    levels = tuple(range(len(design.singles)))
+    maps = _weights((*levels, *design.place.tolist()), *design.columns)
+    used = [*design.singles, *mixed]
     amount, ratio, both = (
         block.contrast(list(zip(used, weights.tolist(), strict=True)))
         for weights in (maps[0], maps[1], maps[0] + maps[1])
     )
-    shares, intervals = _shares(panel, block, singles, mixed, columns, evidence.level)
+    shares, intervals = _shares(block, design, evidence.level)
     facts = {
         "cells": len(mixed),
         "amount": _part(amount, shares[0], intervals[0], evidence.level),
@@ -129,23 +159,14 @@ def _columns(panel: Panel, mixed: Sequence[Condition]) -> Columns:
     return tuple(np.log2(other).tolist()), tuple(np.log2(other / own).tolist())
 
 
-def _maps(
-    panel: Panel,
-    singles: Sequence[Condition],
-    mixed: Sequence[Condition],
-    columns: Columns,
-) -> Floats:
-    """Return the least-squares weights of every cell in A and in R."""
-    level = {_own(panel, c): i for i, c in enumerate(singles)}
-    places = tuple(level[_own(panel, c)] for c in (*singles, *mixed))
-    return _weights(places, *columns)
-
-
 @lru_cache(maxsize=256)
 def _weights(
     places: tuple[int, ...], amount: tuple[float, ...], ratio: tuple[float, ...]
 ) -> Floats:
-    """Return the same from each cell's single level, and of the mixed ones amount and ratio."""
+    """Return the least-squares weights of every cell in A and in R.
+
+    `places` says of every cell, singles first, which single is its level.
+    """
     count, levels = len(places), len(places) - len(amount)
     design = np.zeros((count, levels + 3))
     design[np.arange(count), places] = 1
@@ -167,16 +188,8 @@ def _joint(amount: Effect, ratio: Effect, both: Effect) -> float:
     return float(fdtrc(2, max(min(amount.df, 1e6), 1.0), max(statistic, 0.0)))
 
 
-def _shares(
-    panel: Panel,
-    block: Block,
-    singles: Sequence[Condition],
-    mixed: Sequence[Condition],
-    columns: Columns,
-    level: float,
-) -> tuple[Floats, tuple[Interval, Interval]]:
-    single = {_own(panel, c): i for i, c in enumerate(singles)}
-    place = np.array([single[_own(panel, c)] for c in mixed])
+def _shares(block: Block, design: Design, level: float) -> tuple[Floats, tuple[Interval, Interval]]:
+    singles, mixed, place, columns = design.singles, design.mixed, design.place, design.columns
     alone = np.array([block.mean(c) for c in singles])
     together = np.array([block.mean(c) for c in mixed])
     shares = _split((together - alone[place])[None], columns)[0]

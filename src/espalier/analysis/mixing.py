@@ -48,7 +48,8 @@ def mixing(evidence: Evidence) -> Iterator[Draft]:
 
 def _source(panel: Panel, block: Block, source: str, evidence: Evidence) -> Iterator[Draft]:
     """Yield what mixing does to one source's ability, and the crossover of the widest series."""
-    pairs = list(_pairs(panel, block, source, evidence))
+    what = "mixing", panel.sources, source
+    pairs = block.layout.once(what, lambda: list(_pairs(panel, block, source, evidence)))
     effects = [block.contrast([(m, 1.0), (s, -1.0)]) for _, m, s in pairs]
     for pair, effect in zip(pairs, effects, strict=True):
         yield _difference(panel, block, source, pair, effect, evidence)

@@ -18,7 +18,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations
 from typing import Any
 
@@ -35,6 +35,7 @@ from espalier.analysis._evidence import (
     Panel,
     label,
     quantile,
+    told,
 )
 from espalier.analysis._shapes import top
 from espalier.finding import Interval
@@ -65,7 +66,8 @@ class Field:
 def strategy(evidence: Evidence) -> Iterator[Draft]:
     """Yield one finding for each strategy but the one all are compared with."""
     fields: list[dict[str, Field | None]] = [
-        {block.model: _field(block) for block in panel.blocks} for panel in evidence.panels
+        {block.model: block.layout.once("field", partial(_field, block)) for block in panel.blocks}
+        for panel in evidence.panels
     ]
     for panel, mine in zip(evidence.panels, fields, strict=True):
         for block in panel.blocks:
@@ -159,24 +161,27 @@ def _paired(
 
 def _all_pairs(block: Block, field: Field, level: float) -> dict[Name, list[dict[str, Any]]]:
     """Return each strategy's differences from those that it is not measured against."""
-    told: dict[Name, list[dict[str, Any]]] = {name: [] for name in field.by_name}
+    found: dict[Name, list[dict[str, Any]]] = {name: [] for name in field.by_name}
     if len(field.by_name) > MANY:
-        return told
-    for one, other in combinations((n for n in field.by_name if n != field.against), 2):
-        mine, theirs = field.by_name[one], field.by_name[other]
-        if not mine.keys() & theirs.keys():
-            continue
-        effect = _paired(block, mine, theirs)
-        interval, p = effect.interval(level), effect.p
+        return found
+    pairs = [
+        (one, other)
+        for one, other in combinations((n for n in field.by_name if n != field.against), 2)
+        if field.by_name[one].keys() & field.by_name[other].keys()
+    ]
+    effects = [_paired(block, field.by_name[one], field.by_name[other]) for one, other in pairs]
+    for (one, other), effect, (interval, p) in zip(
+        pairs, effects, told(effects, level), strict=True
+    ):
         back = (-interval[1], -interval[0]) if interval else None
         for name, against, value, ends in (
             (one, other, effect.value, interval),
             (other, one, -effect.value, back),
         ):
-            told[name].append(
+            found[name].append(
                 {"against": label(*against), "difference": value, "interval": ends, "p": p}
             )
-    return told
+    return found
 
 
 def _places(
@@ -259,7 +264,10 @@ def _ranks(panel: Panel, block: Block, field: Field) -> dict[Name, tuple[int, fl
 
 
 def _rank(means: Floats) -> NDArray[np.int64]:
-    return (-means).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable") + 1
+    order = (-means).argsort(axis=1, kind="stable")
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(1, order.shape[1] + 1)[None], axis=1)
+    return ranks
 
 
 def _copies(means: Floats, variances: Floats, block: Block, *, stream: int = 0) -> Floats:
