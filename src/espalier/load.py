@@ -124,11 +124,16 @@ def _filled(given: dict[str, Any], path: Path) -> dict[str, Any]:
         known = choices(name, variables) if variables else "the study has no `variables:`"
         raise SpecError(f"{path}: {where}: no variable '{name}'; {known}")
 
+    done: dict[int, Any] = {}
+
     def fill(part: Any, where: list[str | int]) -> Any:
-        if isinstance(part, dict):
-            return {name: fill(v, [*where, str(name)]) for name, v in part.items()}
-        if isinstance(part, list):
-            return [fill(v, [*where, i]) for i, v in enumerate(part)]
+        if isinstance(part, dict | list):  # an anchor may stand in many places, or in itself
+            if id(part) not in done:
+                done[id(part)] = part
+                pairs = part.items() if isinstance(part, dict) else enumerate(part)
+                filled = {n: fill(v, [*where, n]) for n, v in pairs}
+                done[id(part)] = filled if isinstance(part, dict) else [*filled.values()]
+            return done[id(part)]
         if not isinstance(part, str) or "${" not in part:
             return part
         if whole := _VARIABLE.fullmatch(part):
