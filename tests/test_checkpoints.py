@@ -12,8 +12,8 @@ import mini
 from espalier.analysis import chosen_epochs
 from espalier.collect import collect
 from espalier.load import check, load
-from espalier.outputs import tabulate
 from espalier.plan import Plan, plan
+from espalier.results import tidy
 from espalier.step import Site
 from espalier.steps.train import Snapshot, Train
 from espalier.store import Store
@@ -106,7 +106,7 @@ def test_the_chosen_epoch_is_the_one_that_is_compared(base: Path, tmp_path: Path
     assert sorted(set(valid["epoch"])) == [3, 4, 5]
 
     best = {3: 0.1, 4: 0.9, 5: 0.5}
-    told = tabulate(made, store, rows.assign(score=_scores(rows, best)))
+    told = tidy(rows.assign(score=_scores(rows, best)))
     chosen = chosen_epochs(told.frame)
     assert set(chosen.loc[chosen["stage"] == 1, "epoch"]) == {4}
     assert set(chosen["split"]) == {"test"}
