@@ -36,7 +36,7 @@ LAYERS = (
     {"ability", "strategy", "design", "executor", "sandbox"},
     {"mixture", "recipe", "store", "probe", "separation"},
     {"step", "shelf", "spec", "files"},
-    {"errors"},
+    {"errors", "memory"},
     {"__init__", "__version__"},
 )
 """Modules and folders from the top of the house to its ground: each line sees those below it."""

@@ -202,7 +202,9 @@ def test_drop_out_depends_on_the_update_only(rows: Path, tmp_path: Path) -> None
         ("Qwen3", {"head_dim": 8}),
     ],
 )
-def test_logits_at_some_places_are_the_models_own(kind: str, options: dict[str, object]) -> None:
+def test_logits_at_some_places_are_the_models_own(
+    kind: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     given = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
     given |= {"num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 60}
     given |= {"pad_token_id": 0, "bos_token_id": 0, "eos_token_id": 0} | options
@@ -215,6 +217,7 @@ def test_logits_at_some_places_are_the_models_own(kind: str, options: dict[str, 
     got, output = _model.logits_at(model, places, input_ids=ids)
     torch.testing.assert_close(got, want)
     assert output.logits.shape[1] == 4  # and no others were computed
+    monkeypatch.setattr(_linear, "SMALL", 0)
     _model.speed_up(model)
     torch.testing.assert_close(_model.logits_at(model, places, input_ids=ids)[0], want)
 
@@ -235,11 +238,11 @@ def test_a_model_without_an_output_layer_is_read_afterwards(
 def test_fast_linear_layers_compute_what_plain_ones_do() -> None:
     torch.manual_seed(0)
     for bias in (True, False):
-        plain, fast = torch.nn.Linear(24, 40, bias=bias), torch.nn.Linear(24, 40, bias=bias)
+        plain, fast = torch.nn.Linear(128, 144, bias=bias), torch.nn.Linear(128, 144, bias=bias)
         fast.load_state_dict(plain.state_dict())
         _model.speed_up(fast)
         assert type(fast) is not torch.nn.Linear
-        given = torch.randn(3, 7, 24)
+        given = torch.randn(3, 7, 128)
         results = []
         for layer in (plain, fast):
             x = given.clone().requires_grad_()
@@ -247,6 +250,12 @@ def test_fast_linear_layers_compute_what_plain_ones_do() -> None:
             results.append([layer(x), x.grad, *(p.grad for p in layer.parameters())])
         for one, other in zip(*results, strict=True):
             torch.testing.assert_close(one, other)
+
+
+def test_small_linear_layers_stay_plain() -> None:
+    layer = torch.nn.Linear(64, 512)
+    _model.speed_up(layer)
+    assert type(layer) is torch.nn.Linear
 
 
 # Order

@@ -1,9 +1,10 @@
 """Linear layers through oneDNN, for training in fp32 on a CPU.
 
 PyTorch sends fp32 matrix products on x86 to MKL, which on AMD processors leaves half of the
-machine idle: on one core of an EPYC with AVX-512 we measured 102 GFLOP/s for it and 230 for
-oneDNN, which PyTorch ships too, with the same error against fp64.  On other processors both
-run alike.  `bench/train_throughput.py` measures both.
+machine idle where they have AVX-512: on one core of such an EPYC we measured 102 GFLOP/s for it and
+230 for oneDNN, which PyTorch ships too, with the same error against fp64.  With AVX2 alone both
+reach 64.  A call of oneDNN costs about 70 us more, so small layers stay with MKL: on 1,024 rows of
+width 64 it took 1.5 times as long.  `bench/train_throughput.py` measures both.
 """
 
 from __future__ import annotations
@@ -13,16 +14,23 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+SMALL = 128
+"""Layers narrower than this, in or out, are left as they are."""
+
+
+def pays() -> bool:
+    """Say whether oneDNN is there and this processor is one on which it is the faster."""
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return there and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
 
 def speed_up(model: nn.Module) -> None:
-    """Let the plain linear layers of `model` compute through oneDNN where that is possible.
+    """Let the large plain linear layers of `model` compute through oneDNN.
 
     Names, weights and what is computed stay as they are, so nothing else need know.
     """
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return
     for module in model.modules():
-        if type(module) is nn.Linear:
+        if type(module) is nn.Linear and min(module.in_features, module.out_features) >= SMALL:
             module.__class__ = _Linear
 
 

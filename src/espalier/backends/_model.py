@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +13,9 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from espalier.backends._linear import speed_up
+from espalier.backends._linear import pays, speed_up
 from espalier.errors import EspalierError, MissingError
+from espalier.memory import keep_memory
 from espalier.step import Site
 
 Model = Any
@@ -56,7 +55,7 @@ def open_model(folder: Path, device: torch.device, dtype: torch.dtype | str) -> 
         # Mapped from a file, weights may begin anywhere; kernels are faster, and choose the same
         # path in every process, on memory that PyTorch itself has aligned.
         parameter.data = parameter.data.clone()
-    if device.type == "cpu":
+    if device.type == "cpu" and pays():
         speed_up(model)
     return model
 
@@ -144,21 +143,6 @@ def repeatable(site: Site) -> Iterator[None]:
         deterministic.fill_uninitialized_memory = fill
         torch.use_deterministic_algorithms(strict)
         torch.set_num_threads(threads)
-
-
-def keep_memory() -> None:
-    """Let the C library keep what tensors free, instead of giving it back to the system.
-
-    Large tensors are otherwise mapped and zeroed page by page each time anew: a cross-entropy
-    over 300 x 32,000 logits took six times as long.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it, musl has not
-    if mallopt is not None:
-        mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
-        mallopt(-1, 2**30)  # M_TRIM_THRESHOLD
-        mallopt(-2, 2**26)  # M_TOP_PAD
 
 
 def check_bf16(device: torch.device) -> None:
