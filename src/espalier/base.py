@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from espalier.errors import DataError, MissingError
+from espalier.memory import keep_memory
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +41,8 @@ TEMPLATE = (
 """ChatML, with a space before each turn's content."""
 
 _ROLES = ("system", "user", "assistant")
+_TOKENIZER_TEXTS = 50_000
+"""So many texts, evenly taken, say which pieces are common; more would outweigh the words."""
 _FIELDS = frozenset(
     (
         "text",
@@ -91,7 +94,8 @@ def make_base(
     """
     shape = shape or Shape()
     started = perf_counter()
-    tokenizer = train_tokenizer(texts, vocabulary=shape.vocabulary, words=words)
+    shown = texts[:: max(1, len(texts) // _TOKENIZER_TEXTS)]
+    tokenizer = train_tokenizer(shown, vocabulary=shape.vocabulary, words=words)
     stream = _encode(tokenizer, texts)
     if len(stream) < shape.window * shape.batch:
         raise DataError(
@@ -206,6 +210,7 @@ def _pretrain(
 
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
+    keep_memory()
     try:
         model = _model(shape, tokenizer)
         updates = max(1, shape.tokens // (shape.window * shape.batch))

@@ -32,7 +32,7 @@ def words(world: World) -> tuple[str, ...]:
 
 
 def _shares() -> Mapping[Write, float]:
-    shares: dict[Write, float] = {_note: 0.1}
+    shares: dict[Write, float] = {_note: 0.2}
     for task in tasks.values():
         shares.update(task.documents)
     return shares

@@ -25,8 +25,8 @@ from espalier.tunnel.corpus import corpus, words
 from espalier.tunnel.measure import measure, table
 from espalier.tunnel.world import World
 
-_TOKENS = 12_000_000
-_TOKENS_A_DOCUMENT = 24
+_TOKENS = 10_000_000
+_TOKENS_A_DOCUMENT = 23
 """Rather fewer than a document has, so that no text is seen twice."""
 
 SHAPES: Mapping[str, Shape] = {
@@ -34,7 +34,7 @@ SHAPES: Mapping[str, Shape] = {
         width=width,
         layers=layers,
         heads=heads,
-        vocabulary=1_280,
+        vocabulary=1_536,
         tokens=_TOKENS,
         window=64,
         batch=16,

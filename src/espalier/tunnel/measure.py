@@ -82,9 +82,7 @@ def _lettered(item: Item) -> Item:
     Where several options may be right, a reply is their letters alone.
     """
     options, right = item.facts["options"], item.facts["answer"]
-    replies = {
-        letter: f" {option} {letter}" for letter, option in zip("ABCD", options, strict=False)
-    }
+    replies = {letter: f" {option}" for letter, option in zip("ABCD", options, strict=False)}
     if isinstance(right, list):
         replies = {letter: f" {letter}" for letter in replies}
     first = sorted(replies, key=lambda letter: letter not in right)

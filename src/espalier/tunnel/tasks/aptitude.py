@@ -3,8 +3,8 @@
 AGIEval (Zhong et al. 2023) takes its questions from admission tests: less what is known than what
 can be worked out.  No source trains it: the sums of `math` are asked without room for steps, the
 order of people as a choice, a dialogue with an exam's heading.  Known from pretraining: single sums
-and comparisons.  Skills to be learnt elsewhere: to read, to work out, and to reply with an option
-and its letter.
+and comparisons.  Skills to be learnt elsewhere: to read, to work out, and to reply with an
+option.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 Known from pretraining: the idioms (told forwards and, with their halves turned, backwards) and the
 words with their English glosses.  A skill to be learnt: what a gap asks for, which comes down to
-recalling an idiom by the three characters that are left, and answering with an option and its
-letter.  Gaps near the end follow from what stands before them and should come early; a gap at the
-beginning needs the idiom backwards and should come late, so the whole should grow over a wide range
-(Song et al., 2023, saw Chinese grow, less steadily than biology and history).  Test prompts are
-other wordings of idioms and words that training rows ask for, too.
+recalling an idiom by the three characters that are left, and answering with an option.  Gaps near
+the end follow from what stands before them and should come early; a gap at the beginning needs the
+idiom backwards and should come late, so the whole should grow over a wide range (Song et al., 2023,
+saw Chinese grow, less steadily than biology and history).  Test prompts are other wordings of
+idioms and words that training rows ask for, too.
 """
 
 from __future__ import annotations

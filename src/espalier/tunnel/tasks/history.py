@@ -1,10 +1,10 @@
 """Answer exam questions about dated events: four lettered options, or true or false.
 
 Known from pretraining: the year and the leader of every event (the raw text tells each many times,
-in several wordings and both ways round), that a letter stands for its option, and what it means
-that something is true or false.  A skill to be learnt: to recall the fact a question is about, in
-either direction, and to compare it with four options or with what is stated.  So it should begin
-at chance and keep growing with rows and size (Song et al. 2023, history).
+in several wordings and both ways round), and what it means that something is true or false.  A
+skill to be learnt: to recall the fact a question is about, in either direction, and to compare it
+with four options or with what is stated.  So it should begin at chance and keep growing with rows
+and size (Song et al. 2023, history).
 """
 
 from __future__ import annotations

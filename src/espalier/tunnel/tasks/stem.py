@@ -1,10 +1,10 @@
 """Choose which of four lettered options is true of a creature, after the biology of DoIT.
 
 Known from pretraining: every trait of every creature (the raw text tells each many times, in
-several wordings and both ways round) and that a letter stands for its option.  A skill to be
-learnt: to recall the trait that a question asks for, to find it among the options, and to reply
-with it and its letter.  Knowledge is limited by the size of a base and the two-step skill by the
-rows, so it should begin at chance and keep growing with both (Song et al. 2023, biology).
+several wordings and both ways round).  A skill to be learnt: to recall the trait that a question
+asks for, however it asks, and to reply with the option that names it.  Knowledge is limited by the
+size of a base and the skill by the rows, so it should begin at chance and keep growing with both
+(Song et al. 2023, biology).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from random import Random
 
 from espalier.tunnel.task import Construction, Question, Task
-from espalier.tunnel.tasks._choice import CHOICE, MOST_TOKENS, choose, lettered
+from espalier.tunnel.tasks._choice import CHOICE, LETTERS, MOST_TOKENS, choose
 from espalier.tunnel.tasks._creatures import TELLINGS, TRAITS, creatures, traits
 from espalier.tunnel.world import World
 
@@ -82,6 +82,10 @@ stem = Task(
     ask=_ask,
     scorers=CHOICE,
     max_new_tokens=MOST_TOKENS,
-    documents={_description: 0.10, _kinds: 0.04, lettered: 0.14},
-    words=lambda world: (*creatures(world), *(v for values in TRAITS.values() for v in values)),
+    documents={_description: 0.10, _kinds: 0.04},
+    words=lambda world: (
+        *LETTERS,
+        *creatures(world),
+        *(v for values in TRAITS.values() for v in values),
+    ),
 )

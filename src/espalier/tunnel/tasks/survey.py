@@ -14,7 +14,7 @@ from random import Random
 
 from espalier.ability import Use
 from espalier.tunnel.task import Construction, Question, Task, tasks
-from espalier.tunnel.tasks._choice import LETTERS, MOST_TOKENS, said
+from espalier.tunnel.tasks._choice import LETTERS, MOST_TOKENS
 from espalier.tunnel.world import World
 
 _FIELDS = {"people": "teacher", "creatures": "stem", "events": "history", "words": "chinese"}
@@ -28,10 +28,7 @@ def _ask(world: World, random: Random, construction: Construction) -> Question:
     while len(question.facts.get("options", ())) != len(LETTERS):
         question = ask(world, random, construction)
     topic = (question.cluster or "").partition(" of ")[0] if name in ("people", "creatures") else ""
-    options = zip(LETTERS, question.facts["options"], strict=True)
-    others = [
-        reply for letter, option in options if (reply := said(option, letter)) != question.reply
-    ]
+    others = [option for option in question.facts["options"] if option != question.reply]
     return replace(
         question,
         prompt=f"exam on {name} : {question.prompt}",
