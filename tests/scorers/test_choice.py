@@ -113,11 +113,34 @@ def test_all_letters_are_found_where_several_may_be_chosen(reply: str, wanted: s
         ("siege of Quito A B", None),
         ("vitamin D", "B"),
         ("vitamin D A", "A"),
+        ("B vitamin D", "B"),
+        ("C siege of Quito", "C"),
+        ("A siege of Quito .", "A"),
+        ("A. feast of Riga", "A"),
+        ("A feast of Riga", None),  # a letter, or an article
+        ("C vitamin , D feast of Riga", None),
+        ("D feast of Riga\nD. feast of Riga", "D"),
+        ("A siege of Quito and B vitamin D", None),
+        ("C vitamin is what I mean", "C"),
     ],
 )
 def test_of_an_option_with_a_letter_the_letter_counts(reply: str, wanted: str | None) -> None:
     found = letters(reply, options=["siege of Quito", "vitamin D", "vitamin", "feast of Riga"])
     assert (found and "".join(found)) == wanted
+
+
+def test_all_options_with_letters_are_chosen_where_several_may_be() -> None:
+    found = letters("C vitamin , B vitamin D", options=["a", "vitamin D", "vitamin"], several=True)
+    assert found == ("B", "C")
+
+
+@pytest.mark.parametrize(
+    "options", [("3", "13", "30", "1"), ("race of Lima", "trace of Lima", "of Lima", "Lima")]
+)
+def test_an_option_that_is_part_of_another_is_still_told_from_it(options: tuple[str, ...]) -> None:
+    for letter, option in zip("ABCD", options, strict=True):
+        for reply in (option, f"{option} .", f"{letter} {option}", f"{option} {letter}"):
+            assert letters(reply, options=options) == (letter,), reply
 
 
 @pytest.mark.parametrize(

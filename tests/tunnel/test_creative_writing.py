@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 import pytest
-from asked import check_constructions, check_lengths, check_splits, said, scores
+from asked import check_constructions, check_lengths, said, scores
 
 from espalier import tunnel
 from espalier.ability import Item, Likelihood, Reply
@@ -94,10 +94,6 @@ def test_likelihoods_without_an_opinion_score_chance() -> None:
         for item in ITEMS
     ]
     assert mean(score or 0 for score in given) == pytest.approx(1 / 3, abs=4 * 0.0272)
-
-
-def test_rows_and_items_never_meet() -> None:
-    check_splits("creative_writing")
 
 
 def test_constructions_are_as_wrong_and_as_narrow_as_they_say() -> None:

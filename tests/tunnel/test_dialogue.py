@@ -6,55 +6,41 @@ import re
 from statistics import mean
 
 import pytest
-from asked import (
-    check_chance,
-    check_constructions,
-    check_lengths,
-    check_splits,
-    chosen,
-    listed,
-    misses,
-    scores,
-)
+from asked import asked, check_constructions, check_lengths, chosen, key, listed, said
 
 from espalier import tunnel
+from espalier.ability import Item
 from espalier.tunnel.task import tasks
 from espalier.tunnel.tasks.dialogue import _KINDS as KINDS
 from espalier.tunnel.world import World
 
 ITEMS = tunnel.items("dialogue", items=300)
-VALUES = {value for kind in KINDS for value in kind.values}
+KIND = {value: kind for kind in KINDS for value in kind.values}
 SAID = re.compile(r"([A-Z][a-z]+) : ((?:i|we) [^.]*) \.\s?")
+
+
+def told(text: str) -> dict[str, str]:
+    """Return who speaks in a dialogue, each with the value that is said."""
+    return {n: next(w for w in words.split() if w in KIND) for n, words in SAID.findall(text)}
+
+
+def question(prompt: str) -> list[str]:
+    """Return the words of what is asked, without dialogue and options."""
+    return listed(SAID.sub("", prompt).strip())[0].split()
 
 
 def right(prompt: str, reply: str) -> bool:
     """Answer by reading the dialogue word by word."""
-    who = {n: next(w for w in text.split() if w in VALUES) for n, text in SAID.findall(prompt)}
-    asked, _ = listed(SAID.sub("", prompt).strip())
-    option = chosen(prompt, reply)
-    named = [word for word in asked.split() if word in who]
+    who, option = told(prompt), chosen(prompt, reply)
+    named = [word for word in question(prompt) if word in who]
     if named:
         return option == who[named[0]]
-    value = next(word for word in asked.split() if word in VALUES)
+    value = next(word for word in question(prompt) if word in KIND)
     return who.get(option) == value
 
 
-def test_references_are_right_and_other_replies_are_not() -> None:
-    assert scores("dialogue", ITEMS, [item.target for item in ITEMS]) == [1.0] * 300
-    for item in ITEMS:
-        assert set(scores("dialogue", [item] * 12, misses(item))) == {0.0}
-    for spoilt in ("", "?", "\ud800", "D", "A B C", "A or B", "9" * 500):
-        assert mean(scores("dialogue", ITEMS, [spoilt] * 300)) == 0
-
-
-def test_shuffled_references_score_chance() -> None:
-    turned = [item.target for item in (*ITEMS[1:], ITEMS[0])]
-    check_chance(ITEMS, scores("dialogue", ITEMS, turned), chance=1 / 3)
-    assert {item.chance for item in ITEMS} == {1 / 3}
-
-
-def test_rows_and_items_never_meet() -> None:
-    check_splits("dialogue")
+def asks_who(item: Item) -> bool:
+    return not set(question(asked(item))) & set(told(said(item.prompt)))
 
 
 def test_constructions_are_as_wrong_and_as_narrow_as_they_say() -> None:
@@ -71,12 +57,35 @@ def test_half_of_the_dialogues_are_told_in_two_turns() -> None:
     assert mean(count == 3 for count in turns) == pytest.approx(0.5, abs=0.12)
 
 
-def test_who_only_knows_what_was_mentioned_cannot_answer() -> None:
-    """At least two options are in the dialogue, so that one has to read who said what."""
+def test_everybody_speaks_of_another_kind_of_thing() -> None:
     for item in ITEMS:
-        assert not isinstance(item.prompt, str)
-        told = listed(" ".join(m["content"] for m in item.prompt))[0].split()
-        assert sum(option in told for option in item.facts["options"]) >= 2
+        kinds = [KIND[value].told for value in told(said(item.prompt)).values()]
+        assert len(kinds) == len(set(kinds)) in (2, 3)
+
+
+def test_what_is_asked_for_is_the_only_one_of_its_kind_that_was_said() -> None:
+    """So its kind alone tells it: the other options are not in the dialogue."""
+    some = [item for item in ITEMS if not asks_who(item)]
+    assert len(some) / 300 == pytest.approx(0.5, abs=0.12)
+    for item in some:
+        dialogue = told(said(item.prompt))
+        assert [option for option in item.facts["options"] if option in dialogue.values()] == [
+            key(item)
+        ]
+        assert len({KIND[option].told for option in item.facts["options"]}) == 1
+
+
+def test_who_it_was_is_not_told_by_who_spoke() -> None:
+    """At least two options are speakers, so that one has to read who said what."""
+    some = [item for item in ITEMS if asks_who(item)]
+    assert len(some) / 300 == pytest.approx(0.5, abs=0.12)
+    for item in some:
+        speakers = set(told(said(item.prompt)))
+        assert len(speakers & set(item.facts["options"])) == len(speakers)
+
+
+def words_of(world: World) -> set[str]:
+    return {word for words in world.numeral_words.values() for word in words}
 
 
 def test_numbers_may_be_words_that_options_do_not_have() -> None:
@@ -87,7 +96,9 @@ def test_numbers_may_be_words_that_options_do_not_have() -> None:
     assert words & set(world.numeral_words["dialogue"])
     assert not words & set(world.numeral_words["shared"])
     for row in counted:
-        assert not re.search(r" [2-9] ", listed(row[-2]["content"])[0])
+        question, options = listed(row[-2]["content"])
+        assert not re.search(r" [2-9] ", question)
+        assert not words_of(world) & set(options.values())
 
 
 def test_the_raw_text_tells_again_what_was_said() -> None:
@@ -95,9 +106,7 @@ def test_the_raw_text_tells_again_what_was_said() -> None:
     (write,) = tasks["dialogue"].documents
     for _ in range(200):
         text = write(world, random).replace("\n", "")
-        who = {n: next(w for w in t.split() if w in VALUES) for n, t in SAID.findall(text)}
-        again = SAID.sub("", text)
-        assert all(
-            any(f"{n} " in part and v in part for n, v in who.items())
-            for part in again.rstrip(" .").split(" . ")
-        )
+        who, again = told(text), SAID.sub("", text)
+        assert len({KIND[value].told for value in who.values()}) == len(who) in (2, 3)
+        for part in again.rstrip(" .").split(" . "):
+            assert any({n, v} <= set(part.split()) for n, v in who.items())

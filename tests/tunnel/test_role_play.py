@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from statistics import mean
 
-from asked import check_constructions, check_lengths, check_splits, said
+from asked import check_constructions, check_lengths, said
 
 from espalier import tunnel
 from espalier.tunnel.task import tasks
@@ -62,10 +62,6 @@ def test_half_of_the_fine_distractors_are_what_the_world_knows() -> None:
         repeated.append(fine in said(item.prompt).split())
     assert 0.4 < mean(known) < 0.65
     assert 0.4 < mean(repeated) < 0.65
-
-
-def test_rows_and_items_never_meet() -> None:
-    check_splits("role_play")
 
 
 def test_constructions_are_as_wrong_and_as_narrow_as_they_say() -> None:

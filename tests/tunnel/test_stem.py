@@ -5,18 +5,16 @@ from __future__ import annotations
 from math import sqrt
 
 import pytest
-from asked import asked, chosen, key, misses
+from asked import asked, chosen, key
 
 from espalier import tunnel
-from espalier.ability import Message, Reply, scorers
+from espalier.ability import Message
 from espalier.chat import Chat
 from espalier.tunnel.corpus import words
 from espalier.tunnel.task import CONSTRUCTIONS, tasks
-from espalier.tunnel.tasks._choice import lettered
 from espalier.tunnel.tasks._creatures import TELLINGS, TRAITS, creatures, traits
 from espalier.tunnel.world import World
 
-CHOICE = scorers["choice"]()
 SEEDS = [0, 1, 2]
 
 
@@ -81,10 +79,6 @@ def test_a_guide_lists_creatures_that_have_something_in_common() -> None:
         assert {traits(World())[name, trait] for name in names.split(" , ")} == {value}
 
 
-def test_the_raw_text_has_lettered_lists() -> None:
-    assert lettered in tasks["stem"].documents
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_key_is_right_and_no_other_option_is(seed: int) -> None:
     world = World(seed=seed)
@@ -95,42 +89,6 @@ def test_the_key_is_right_and_no_other_option_is(seed: int) -> None:
         assert [o for o in options if o in mine] == [key(item)]
         assert len(set(options)) == 4
         assert item.chance == 0.25
-
-
-def test_references_score_one_and_near_misses_nothing() -> None:
-    for item in tunnel.items("stem", items=200):
-        assert CHOICE.grade(item, Reply(text=item.target)).score == 1
-        for miss in misses(item):
-            assert CHOICE.grade(item, Reply(text=miss)).score == 0, miss
-
-
-def test_the_letter_decides_where_it_disagrees_with_the_option() -> None:
-    for task in ("stem", "history", "planner"):
-        for item in [i for i in tunnel.items(task, items=60) if "options" in i.facts]:
-            wrong = next(option for option in item.facts["options"] if option != key(item))
-            reply = f"{wrong} {item.facts['answer']}"
-            assert CHOICE.grade(item, Reply(text=reply)).score == 1, reply
-
-
-def test_letters_are_even_and_shuffled_references_are_at_chance() -> None:
-    items = tunnel.items("stem", items=400)
-    turned = zip(items, items[7:] + items[:7], strict=True)
-    score = sum(CHOICE.grade(a, Reply(text=b.target)).score or 0 for a, b in turned) / 400
-    error = sqrt(0.25 * 0.75 / 400)
-    assert score == pytest.approx(0.25, abs=4 * error)
-    for letter in "ABCD":
-        share = sum(item.facts["answer"] == letter for item in items) / 400
-        assert share == pytest.approx(0.25, abs=4 * error)
-
-
-@pytest.mark.parametrize("construction", CONSTRUCTIONS)
-@pytest.mark.parametrize("seed", SEEDS)
-def test_no_item_is_a_training_prompt(construction: str, seed: int) -> None:
-    rows = tunnel.rows("stem", rows=600, construction=construction, seed=seed)
-    trained = {row[0]["content"] for row in rows}
-    test = {asked(item) for item in tunnel.items("stem", items=200, seed=seed)}
-    assert len(test) == 200
-    assert not trained & test
 
 
 @pytest.mark.parametrize("construction", CONSTRUCTIONS)

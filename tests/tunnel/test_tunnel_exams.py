@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from math import sqrt
-
 import pytest
-from asked import asked, key, misses
+from asked import asked, key
 
 from espalier import tunnel
-from espalier.ability import Reply, abilities, scorers
+from espalier.ability import abilities, scorers
 from espalier.chat import Chat
 from espalier.errors import SpecError
 from espalier.tunnel.tasks._creatures import TRAITS, creatures, traits
 from espalier.tunnel.tasks._events import events
 from espalier.tunnel.world import VALUES, World
 
-CHOICE = scorers["choice"]()
 EXAMS = ["teacher", "physician", "planner"]
 SEEDS = [0, 1, 2]
 
@@ -29,31 +26,6 @@ def test_an_exam_is_out_of_domain_and_has_no_rows(exam: str) -> None:
 
 def test_what_is_trained_is_in_or_out_of_domain_as_the_study_says() -> None:
     assert abilities["tunnel"](task="stem", items=5).role is None
-
-
-@pytest.mark.parametrize("exam", EXAMS)
-def test_references_score_one_near_misses_nothing_and_shuffled_ones_chance(exam: str) -> None:
-    items = tunnel.items(exam, items=400)
-    assert len({asked(item) for item in items}) == 400
-    for item in items[:100]:
-        assert item.chance == 0.25
-        assert CHOICE.grade(item, Reply(text=item.target)).score == 1
-        for miss in misses(item):
-            assert CHOICE.grade(item, Reply(text=miss)).score == 0, miss
-    turned = zip(items, items[7:] + items[:7], strict=True)
-    score = sum(CHOICE.grade(a, Reply(text=b.target)).score or 0 for a, b in turned) / 400
-    assert score == pytest.approx(0.25, abs=4 * sqrt(0.25 * 0.75 / 400))
-
-
-@pytest.mark.parametrize("exam", EXAMS)
-@pytest.mark.parametrize("seed", SEEDS)
-def test_test_and_validation_share_no_question(exam: str, seed: int) -> None:
-    test, valid = (
-        {asked(item) for item in tunnel.items(exam, items=200, split=split, seed=seed)}
-        for split in ("test", "valid")
-    )
-    assert len(test) == len(valid) == 200
-    assert not test & valid
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -100,9 +72,8 @@ def test_the_survey_compares_whole_replies_and_counts_every_subject_alike() -> N
     for item in survey.items:
         options = item.facts["options"]
         assert len(set(options)) == 4
-        replies = {f"{o} {letter}" for o, letter in zip(options, "ABCD", strict=True)}
-        assert set(item.candidates) == replies
-        assert item.candidates[0] == item.target == f"{key(item)} {item.facts['answer']}"
+        assert set(item.candidates) == set(options)
+        assert item.candidates[0] == item.target == key(item)
         assert asked(item).startswith(f"exam on {str(item.cluster).split()[0]} : ")
     people = {f"people {attribute}" for attribute in VALUES}
     creature = {f"creatures {trait}" for trait in TRAITS}

@@ -7,17 +7,22 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
-from math import sqrt
 from pathlib import Path
+from statistics import mean
 
 import pytest
+from asked import check_chance, error, hits, judge, key, misses, said, score, scores
 
 from espalier import tunnel
-from espalier.ability import Ability, Item, Likelihood, Message, Reply, Scorer, abilities, scorers
+from espalier.ability import Item, Reply
 from espalier.tunnel.task import CONSTRUCTIONS, tasks
+from espalier.tunnel.world import World
 
 TRAINED = [name for name, task in tasks.items() if task.trained]
+CHOICES = [name for name, task in tasks.items() if task.scorers[0].scorer == "choice"]
+CHOICES.remove("ethics")  # which asks for letters alone, for one or two of them
 
 HOSTILE = (
     "",
@@ -41,97 +46,106 @@ HOSTILE = (
 
 
 @cache
-def ability(task: str) -> Ability:
-    return abilities["tunnel"](task=task, items=200)
+def items(task: str) -> Sequence[Item]:
+    found = tunnel.items(task, items=200)
+    assert len(prompts(found)) == 200
+    return found
 
 
-def judge(task: str) -> Scorer:
-    """Return the task's headline scorer."""
-    use = ability(task).scorers[0]
-    return scorers[use.scorer](**use.options)
+def prompts(items: Sequence[Item]) -> set[str]:
+    return {said(item.prompt) for item in items if not isinstance(item.prompt, str)}
 
 
-def said(item: Item, scorer: Scorer, reply: str) -> Reply:
-    """Return a reply as its scorer wants it: its text, or likelihoods that prefer it."""
-    if scorer.asks == "generate":
-        return Reply(text=reply)
-    likely = (float(candidate == reply) for candidate in item.candidates)
-    return Reply(likelihoods=tuple(Likelihood(total=t, tokens=1, characters=1) for t in likely))
-
-
-def score(item: Item, scorer: Scorer, reply: str) -> float:
-    found = scorer.grade(item, said(item, scorer, reply)).score
-    assert found is not None, (item, reply)
+def lettered(task: str, *, count: int = 200, world: World | None = None) -> dict[int, list[Item]]:
+    """Return the items with options to choose one from, by how many there are."""
+    found = defaultdict(list)
+    for item in tunnel.items(task, items=count, world=world):
+        if "options" in item.facts:
+            found[len(item.facts["options"])].append(item)
     return found
 
 
 @pytest.mark.parametrize("task", tasks)
 def test_references_are_right(task: str) -> None:
-    scorer = judge(task)
-    assert {score(item, scorer, item.target) for item in ability(task).items} == {1.0}
+    assert set(scores(task, items(task), [item.target for item in items(task)])) == {1.0}
 
 
 @pytest.mark.parametrize("task", tasks)
 def test_distractors_are_wrong(task: str) -> None:
-    scorer = judge(task)
-    for item in ability(task).items:
+    for item in items(task):
         assert len(set(item.candidates)) == len(item.candidates)
-        assert all(score(item, scorer, wrong) == 0 for wrong in item.candidates[1:])
+        assert all(score(task, item, wrong) == 0 for wrong in item.candidates[1:])
 
 
 @pytest.mark.parametrize("task", tasks)
-def test_references_of_other_items_are_at_chance(task: str) -> None:
-    """Where a reply is letters, other replies of as many options are guesses, else worse."""
-    scorer = judge(task)
-    if scorer.asks != "generate":
+def test_references_of_other_items_are_no_better_than_chance(task: str) -> None:
+    if judge(task).asks != "generate":
         pytest.skip("it compares given replies; those of other items are not among them")
     alike = defaultdict(list)
-    for item in ability(task).items:
+    for item in items(task):
         alike[item.chance, len(item.facts.get("options", ()))].append(item)
-    for (chance, options), items in alike.items():
-        if len(items) < 20:
-            continue
-        others = items[7:] + items[:7]
-        scores = [score(i, scorer, other.target) for i, other in zip(items, others, strict=True)]
-        guessed = 0.1 if chance is None else chance
-        error = 4 * sqrt(guessed * (1 - guessed) / len(items))
-        mean = sum(scores) / len(items)
-        assert mean <= guessed + error
-        if options:
-            assert mean >= guessed - error
+    for (chance, _), some in alike.items():
+        if len(some) >= 20:
+            turned = [item.target for item in (*some[7:], *some[:7])]
+            guessed = 0.1 if chance is None else chance
+            assert mean(scores(task, some, turned)) <= guessed + error(guessed, len(some))
+
+
+@pytest.mark.parametrize("task", CHOICES)
+def test_a_choice_is_an_option_or_its_letter_and_no_other(task: str) -> None:
+    for count, some in lettered(task).items():
+        for item in some[:60]:
+            assert item.target == key(item)
+            assert item.chance == 1 / count == 1 / len(set(item.facts["options"]))
+            assert {reply: score(task, item, reply) for reply in hits(item)} == dict.fromkeys(
+                hits(item), 1.0
+            )
+            assert {reply: score(task, item, reply) for reply in misses(item)} == dict.fromkeys(
+                misses(item), 0.0
+            )
+
+
+@pytest.mark.parametrize("task", CHOICES)
+def test_letters_are_even_and_those_of_other_items_are_at_chance(task: str) -> None:
+    for count, some in lettered(task).items():
+        places = ["ABCD".index(item.facts["answer"]) for item in some]
+        turned = zip(some, (*places[7:], *places[:7]), strict=True)
+        replies = [item.facts["options"][place] for item, place in turned]
+        check_chance(some, scores(task, some, replies), chance=1 / count)
+        for place in range(count):
+            assert abs(places.count(place) / len(some) - 1 / count) <= error(1 / count, len(some))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("task", CHOICES)
+def test_many_references_of_any_world_are_right(task: str, seed: int) -> None:
+    many = tunnel.items(task, items=2_000, world=World(seed=seed))
+    assert set(scores(task, many, [item.target for item in many])) == {1.0}
 
 
 @pytest.mark.parametrize("task", tasks)
 def test_empty_and_hostile_replies_are_wrong_not_unscored(task: str) -> None:
-    scorer = judge(task)
-    if scorer.asks != "generate":
+    if judge(task).asks != "generate":
         pytest.skip("it compares given replies; a model writes none")
-    for item in ability(task).items[:8]:
+    for item in items(task)[:8]:
         for reply in HOSTILE:
-            assert scorer.grade(item, Reply(text=reply)).score == 0, (item, reply)
-
-
-def users(messages: tuple[Message, ...]) -> str:
-    """Return all that the user says."""
-    return "\n".join(m["content"] for m in messages if m["role"] == "user")
-
-
-def asked(items: list[Item]) -> set[str]:
-    return {users(item.prompt) for item in items if not isinstance(item.prompt, str)}
+            assert judge(task).grade(item, Reply(text=reply)).score == 0, (item, reply)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("task", tasks)
 def test_training_and_measuring_never_share_what_is_asked(task: str, seed: int) -> None:
     test, valid = (
-        asked(tunnel.items(task, items=100, split=split, seed=seed)) for split in ("test", "valid")
+        prompts(tunnel.items(task, items=100, split=split, seed=seed))
+        for split in ("test", "valid")
     )
     assert len(test) == len(valid) == 100
     assert {tunnel.split_of(prompt) for prompt in test} == {"test"}
     assert {tunnel.split_of(prompt) for prompt in valid} == {"valid"}
     for construction in CONSTRUCTIONS if task in TRAINED else ():
         rows = tunnel.rows(task, rows=200, construction=construction, seed=seed)
-        trained = {users(row) for row in rows}
+        trained = {said(row) for row in rows}
         assert {tunnel.split_of(prompt) for prompt in trained} == {"train"}
         assert not trained & (test | valid)
 
