@@ -6,9 +6,10 @@ English and Chinese.  The rules of `letters`; the first that finds something dec
 2. letters are announced: `答案是B`, `故选 C`, `The answer is (C).`; the last announcement counts,
    and a denied one (`答案不是A`) is none;
 3. letters are called right: `B项正确`, `A and C are correct`;
-4. the reply begins with a letter: `B. 37.8°C`, `(C) because`; where several may be chosen also a
+4. all of the reply is options with letters, `C pears`, `fall of Rome C`, `A fish , B honey`: where
+   they disagree, the letter counts, but an `A` may be an article, so that `A fish` says both;
+5. the reply begins with a letter: `B. 37.8°C`, `(C) because`; where several may be chosen also a
    list of lines that each begin with one;
-5. the reply is an option and a letter, `siege of Quito C`: where they disagree, the letter counts;
 6. the text of an option is repeated: `土地`, `答案是土地`;
 7. one letter alone is named, anywhere.
 
@@ -78,8 +79,8 @@ def letters(reply: str, *, options: Sequence[str], several: bool = False) -> tup
         or rules.bare(text)
         or rules.announced(text)
         or rules.called_right(text)
-        or rules.opening(text)
         or rules.paired(text, options)
+        or rules.opening(text)
         or _repeated(text, options)
         or rules.alone(text)
     )
@@ -127,8 +128,28 @@ class _Rules:
         groups = re.findall(rf"{self._exact(self.group)}{_RIGHT}", text, re.IGNORECASE)
         return self._letters(groups)
 
+    def paired(self, text: str, options: Sequence[str]) -> str | None:
+        """Rule 4: an option that itself ends in a letter (`vitamin A`) is no pair."""
+        if squeezed(text) in map(squeezed, options):
+            return None
+        known = sorted(zip(map(plain, options), self.known, strict=False), key=lambda o: -len(o[0]))
+        found = ""
+        while text:
+            before = re.match(rf"([{self.known}])([).:、]?)\s+", text)
+            text = text[before.end() :] if before else text
+            same = (o for o in known if o[0] and text[: len(o[0])].lower() == o[0].lower())
+            option, letter = next(same, ("", ""))
+            letters = "" if before else rf"(?:\s+[{self.known}](?!\w))+"
+            after = re.match(rf"({letters})(?!\w)(?:\W|(?:and|or)\b)*", text[len(option) :])
+            if not option or not after:
+                return None
+            found += before[1] if before else after[1]
+            found += letter if before and before[0] == "A " else ""
+            text = text[len(option) + after.end() :]
+        return self._letters(found)
+
     def opening(self, text: str) -> str | None:
-        """Rule 4."""
+        """Rule 5."""
         lines = re.findall(rf"^\W*?([{self.known}])\s*[)\].:、]", text, re.MULTILINE)
         if len(set(lines)) > 1:
             return "".join(lines) if self.several else None
@@ -139,16 +160,6 @@ class _Rules:
             text,
         )
         return self._letters(part for part in first.groups() if part) if first else None
-
-    def paired(self, text: str, options: Sequence[str]) -> str | None:
-        """Rule 5: an option that itself ends in a letter (`vitamin A`) is no pair."""
-        if squeezed(text) in map(squeezed, options):
-            return None
-        for option in sorted(map(plain, options), key=len, reverse=True):
-            letters = rf"((?:\s+[{self.known}])+)\W*"
-            if found := re.fullmatch(rf"(?i:{re.escape(option)}){letters}", text):
-                return self._letters(found[1])
-        return None
 
     def alone(self, text: str) -> str | None:
         """Rule 7: letters that are denied (`不选A`, `B is wrong`) are not named."""

@@ -7,6 +7,7 @@ belongs to training or to measuring by its own hash, so the two never meet.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice
 from pathlib import Path
@@ -134,8 +135,13 @@ def base_at(address: str) -> Path:
 
 
 def own_folder(name: str, world: int) -> Path:
-    """Return where a base that does not ship lies, or will lie, among what the user keeps."""
-    return cache_folder() / "bases" / (f"{name}-world{world}" if world else name)
+    """Return where a base that does not ship lies, or will lie, among what the user keeps.
+
+    Bases of other raw text than the shipped ones lie elsewhere: they know another world.
+    """
+    card = json.loads((_BASES / "s" / "base.json").read_text(encoding="utf-8"))
+    kind: str = card["digests"]["texts"][:8]
+    return cache_folder() / "bases" / kind / (f"{name}-world{world}" if world else name)
 
 
 def _bases(folder: Path) -> list[str]:
