@@ -28,7 +28,7 @@ transformers = pytest.importorskip("transformers")
 
 from safetensors.torch import load_file, save_file  # noqa: E402
 
-from espalier.backends import _model, _rows, _schedule, _state, _train  # noqa: E402
+from espalier.backends import _linear, _model, _rows, _schedule, _state, _train  # noqa: E402
 
 hf = backends["hf"]
 
