@@ -193,7 +193,7 @@ def measure(
 
 def verdicts(made: Grid, scores: Scores) -> dict[Subject, str]:
     """Return the answers that a table of these scores bears."""
-    (findings,) = analyze_each(table(made, scores), VERDICTS).values()
+    (findings,) = analyze_each(table(made, scores), VERDICTS, lambda _: "").values()
     return {subject: answer for subject, (answer, _) in answers(findings).items()}
 
 
