@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from runpy import run_path
 from typing import Any, get_args
 
 import numpy as np
@@ -299,3 +300,10 @@ def test_each_protocol_has_its_own_questions_and_the_untuned_model_is_in_both(
     growth = {q.subject[-1]: q.answer for q in told if q.subject[0] == "growth"}
     assert growth == {"epochs": "grows", "updates": "grows"}
     assert [q.label for q in told if "updates" in q.label] != []
+
+
+def test_the_bench_measures_studies_of_the_code_as_it_is() -> None:
+    bench = run_path(str(Path(__file__).parents[1] / "bench/adaptive.py"))
+    told = bench["shares"]([bench["one"](0, seed=0, null=True, replicates=3)])
+    assert told["questions"] > 20
+    assert told["tokens_most"] <= 0.41
