@@ -99,6 +99,8 @@ def _said(f: Finding, write: Unit, words: Words) -> tuple[str, str, str]:
         case "mixing" if f.get("of") == "crossover":
             place = "–" if estimate is None else words.rows(estimate)
             return words("test.crossover"), place, _range(interval, words)
+        case "mixing" if f.get("amount") is None:  # it has no rows of its own
+            return words.amounts(f.get("mixture") or {}), size, reach
         case "mixing":
             return words("test.at", rows=words.rows(f["amount"])), size, reach
         case "strategy":
