@@ -4,13 +4,13 @@
     espalier run song2023 --scale hour --store STORE
     python bench/tunnel.py --store STORE [--world 0 --world 100 ...]
 
-A study that has not been run in a world is left out.  Beside the page lie its figures and the
-measured tables; `docs/tunnel/why.md` is written by hand and closes the page.
+A study that has not been run to its end in a world is left out.  Beside the page lie its figures
+and the measured tables; `docs/tunnel/why.md` is written by hand and closes the page.
 """
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,8 @@ FIGURES = {
     ),
     "song2023": ("growth", "size", "exchange", "ood"),
 }
+LABELS = re.compile(r' aria-(?:label|roledescription)="[^"]*"| role="[^"]*"')
+"""What every mark of a figure says to a screen reader; the tables beneath say it all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +72,7 @@ class Run:
 
 
 def opened(study: str, world: int, scale: str, store: Store) -> Run | None:
-    """Return a study as measured in a world, or None where it was not run."""
+    """Return a study as measured in a world, or None where it was not run to its end."""
     path = find(study)
     planned = plan(load(path, [f"scale={scale}", f"variables.world={world}"]))
     try:
@@ -78,6 +80,8 @@ def opened(study: str, world: int, scale: str, store: Store) -> Run | None:
     except DataError:
         return None
     facts = facts_of(planned, store, path.read_text(encoding="utf-8"))
+    if facts.not_run:
+        return None
     findings = analysis.analyze(table)
     return Run(study=study, world=world, scale=scale, table=table, findings=findings, facts=facts)
 
@@ -132,8 +136,7 @@ def costs(runs: Sequence[Run]) -> str:
             ]
         )
     head = ["run", "cells", "stages asked for", "stages trained", "CPU-minutes", "saved", "scores"]
-    left = [f"{run.name}: {len(run.facts.not_run)} not run" for run in runs if run.facts.not_run]
-    return "## What was run\n\n" + table(head, rows) + ("\n\n" + "; ".join(left) if left else "")
+    return "## What was run\n\n" + table(head, rows)
 
 
 def verdicts(runs: Sequence[Run]) -> str:
@@ -177,7 +180,7 @@ def pictures(run: Run) -> str:
 def shown(run: Run) -> Iterator[str]:
     """Yield a table for every question that the study answers."""
     for title, kind, keep, columns in SECTIONS:
-        found = [f for f in run.findings.of(kind) if keep(f) and headline(f)]
+        found = [f for f in run.findings.of(kind) if keep(f) and f.higher_is_better and told(f)]
         if not found:
             continue
         rows = [
@@ -196,9 +199,9 @@ def shown(run: Run) -> Iterator[str]:
         yield f"### {title}\n\n{table(head, rows)}"
 
 
-def headline(f: Finding) -> bool:
-    """Say whether a finding is about scores rather than losses, which the report has beside."""
-    return f.higher_is_better
+def told(f: Finding) -> bool:
+    """Say whether a finding has anything to tell: an effect, or why there can be none."""
+    return f.estimate is not None or f.kind in ("exchange", "growth")
 
 
 def effect(f: Finding) -> tuple[str, str]:
@@ -356,7 +359,8 @@ def draw(run: Run, folder: Path) -> None:
         for name in FIGURES[run.study]:
             drawn = Path(aside) / f"{name}.svg"
             if drawn.is_file():
-                shutil.copyfile(drawn, folder / f"{run.name}-{name}.svg")
+                text = LABELS.sub("", drawn.read_text(encoding="utf-8"))
+                (folder / f"{run.name}-{name}.svg").write_text(text, encoding="utf-8")
     frame: Any = run.table.frame
     results.write(frame, folder / f"{run.name}.parquet")
 
