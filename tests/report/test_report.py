@@ -16,7 +16,7 @@ from espalier.finding import VERDICTS
 from espalier.report import StudyFacts, report
 from espalier.report.overlays import PAPERS
 from espalier.report.page import _counts
-from espalier.report.tables import tests as tests_told
+from espalier.report.tables import tests as rows_of
 from espalier.report.tables import tone
 from espalier.report.view import view
 from espalier.report.words import ENGLISH, LANGUAGES, Words
@@ -325,5 +325,5 @@ def test_what_a_mixture_does_to_an_ability_without_rows_of_its_own_is_told_by_th
     mixed = next(f for f in fake.findings()["findings"] if f["kind"] == "mixing")
     mixture = {"code": 1024, "general": 768}
     outside = mixed | {"of": "construction", "amount": None, "mixture": mixture}
-    (told,) = tests_told(view(fake.table()), [outside], Words("en"))
+    (told,) = rows_of(view(fake.table()), [outside], Words("en"))
     assert told.what == Words("en").amounts(mixture)
