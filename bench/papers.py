@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from espalier.finding import Claim, Finding
+from markup import number, table
 from published import EPOCHS, dong2023, song2023
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -268,17 +270,6 @@ def claims(title: str, rows: Rows) -> str:
 # --- words and numbers -------------------------------------------------------------------------
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def number(value: float | None, digits: int) -> str:
-    """Return a number, or a dash."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
 def span(finding: Finding, digits: int) -> str:
     """Return an interval, or a dash."""
     if finding.interval is None:
@@ -289,7 +280,7 @@ def span(finding: Finding, digits: int) -> str:
 
 def amount(value: float | None) -> str:
     """Return a number of rows."""
-    return "–" if value is None else f"{value:,.0f}"
+    return number(value, 0)
 
 
 def share(rows: float | None) -> str:

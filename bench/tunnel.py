@@ -11,13 +11,16 @@ and the measured tables; `docs/tunnel/why.md` is written by hand and closes the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from espalier import analysis, results
 from espalier.analysis._claims import judge
@@ -29,6 +32,7 @@ from espalier.plan import plan
 from espalier.report import report
 from espalier.report.facts import StudyFacts
 from espalier.store import Store
+from markup import number, table
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAPERS = {"dong2023": "Dong et al. (2023)", "song2023": "Song et al. (2023)"}
@@ -333,17 +337,6 @@ def _with(value: float | None, interval: Sequence[float] | None) -> str:
 
 
 # --- words, numbers, files ----------------------------------------------------------------------
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def number(value: float | None, digits: int) -> str:
-    """Return a number, or a dash."""
-    return "–" if value is None else f"{value:,.{digits}f}"
 
 
 def draw(run: Run, folder: Path) -> None:
