@@ -3,8 +3,9 @@
 PyTorch sends fp32 matrix products on x86 to MKL, which on AMD processors leaves half of the
 machine idle where they have AVX-512: on one core of such an EPYC we measured 102 GFLOP/s for it and
 230 for oneDNN, which PyTorch ships too, with the same error against fp64.  With AVX2 alone both
-reach 64.  A call of oneDNN costs about 70 us more, so small layers stay with MKL: on 1,024 rows of
-width 64 it took 1.5 times as long.  `bench/train_throughput.py` measures both.
+reach 64.  Small layers stay with MKL: with AVX2, a pass through 1,024 rows of width 64 took oneDNN
+1.3 times as long, one through 128 rows 2.4 times; with AVX-512 that was not measured.
+`bench/linear.py` measures both.
 """
 
 from __future__ import annotations
