@@ -43,6 +43,7 @@ from simulate import (
     Cell,
     Truth,
     answered,
+    from_floor,
     grid,
     nothing,
     only_growth,
@@ -173,6 +174,21 @@ def growth_alone(random: np.random.Generator, tally: Tally) -> None:
         tally.hold("forgetting interval", f.interval, 0.0)
     for f in findings.of("growth"):
         tally.right("grows is said", f.verdict == "grows")
+
+
+def floor(random: np.random.Generator, tally: Tally) -> None:
+    """Let scores rise from next to nothing, and runs scatter as shares do: least at the floor."""
+    findings = run(list(grid()), from_floor, random, leveled=True, seed_sd=0.0)
+    seen = {f.verdict for f in findings.findings}
+    tally.right("any of helps, hurts, forgets, ratio", bool(seen & INTERFERENCE))
+    differences(tally, findings, from_floor)
+    for f in findings.of("mixing"):
+        if f["of"] == "difference":
+            level = from_floor(Cell(model=f.model, amounts=f["mixture"]), f.ability)
+            where = "at the floor" if level < 0.05 else "off the floor"
+            tally.hold(f"mixing interval, {where}", f.interval, 0.0)
+    for f in findings.of("forgetting"):
+        tally.hold("forgetting interval", f.interval, 0.0)
 
 
 FORMS: dict[str, Callable[[float], float]] = {
@@ -404,7 +420,7 @@ def single_seed(random: np.random.Generator, tally: Tally) -> None:
 
 
 SCENARIOS = (
-    *(null, growth_alone, forms, plateau, crossover, forgetting, best_k, exchange, factors),
+    *(null, growth_alone, floor, forms, plateau, crossover, forgetting, best_k, exchange, factors),
     *(three_of_a_score, three_of_a_difference, paired_items, single_seed),
 )
 PROMISES: tuple[tuple[str, float, float], ...] = (

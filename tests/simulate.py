@@ -78,8 +78,13 @@ def table(
     items: int = 500,
     parameters: Mapping[str, float] | None = None,
     stderr: bool = True,
+    leveled: bool = False,
 ) -> pd.DataFrame:
-    """Return a study of `cells`, each trained with `seeds` seeds and scored on every ability."""
+    """Return a study of `cells`, each trained with `seeds` seeds and scored on every ability.
+
+    Runs scatter by `run_sd`, or where `leveled`, as shares do: so much at a half, and less near
+    0 and 1.
+    """
     rows = []
     parameters = parameters or {"small": 1e9, "large": 8e9}
     shared = {
@@ -94,7 +99,8 @@ def table(
                 tuned = cell.stage > 0
                 mean = truth(cell, ability)
                 if tuned:
-                    mean += random.normal(0, run_sd) + shared[cell.model, ability, seed]
+                    level = 2 * np.sqrt(mean * (1 - mean)) if leveled else 1.0
+                    mean += random.normal(0, run_sd * level) + shared[cell.model, ability, seed]
                 mean = min(max(mean, 0.0), 1.0)
                 score = random.binomial(items, mean) / items if items else mean
                 rows.append(
@@ -161,6 +167,12 @@ def answered(
 def nothing(cell: Cell, ability: str) -> float:
     """Score the same whatever is done: no effect at all."""
     return {"math": 0.3, "code": 0.5, "general": 0.6}.get(ability, 0.4)
+
+
+def from_floor(cell: Cell, ability: str) -> float:
+    """Grow with the ability's own rows alone, from next to nothing."""
+    own = cell.amounts.get(ability, 0) if cell.stage else 0
+    return 0.003 + (0.7 / (1 + np.exp(-1.1 * (np.log2(own) - 10.5))) if own else 0.0)
 
 
 def only_growth(cell: Cell, ability: str) -> float:

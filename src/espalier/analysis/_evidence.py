@@ -9,9 +9,9 @@ The noise of a run has three parts, and every contrast adds up what of each it d
 * items: the row's `stderr` squared, known;
 * the seed's own effect, shared by all runs of a model with that seed, which cancels in a
   difference of conditions that have the same seeds;
-* what is left between runs, pooled over all conditions of a panel (assumed alike there; a model
-  with 20 degrees of freedom of its own is pooled alone), because two or three seeds of one cell
-  say little about their spread.
+* what is left between runs, pooled over all conditions of a panel (a model with 20 degrees of
+  freedom of its own is pooled alone), because two or three seeds of one cell say little about
+  their spread, and shares scatter less near 0 and 1 (see `_noise`).
 
 The last two are estimated by analysis of variance, and the interval uses Student's t with
 Satterthwaite's degrees of freedom.  Rows with one key are one run, whatever cells show them.
@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from espalier.analysis import _reasons as reasons
+from espalier.analysis._noise import OWN_DF, Load, Noise, anova, pool
 from espalier.finding import ITEMS_ONLY, SCATTER, SEEDS, UNKNOWN, Interval, bounds
 from espalier.results import Origin, Table, together
 
@@ -48,51 +49,6 @@ OURS = ("base", "single", "together")
 MULTITASK = "multitask"
 STAGED = ("sequential", "mixed_sequential", "dmt")
 """Strategies that train one stage after the other by their name, whatever the table counts."""
-OWN_DF = 20
-"""A model with so many degrees of freedom between runs has its own noise."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Noise:
-    """What one run scatters beyond its items, and how well that is known."""
-
-    run: float = 0.0
-    """Variance between runs of a condition beyond its items and its seed's effect."""
-    square: float = 0.0
-    """Mean square `run` was estimated from: items included."""
-    df: float = 0.0
-    seed: float = 0.0
-    """Variance of a seed's effect on all runs of a model."""
-    seed_square: float = 0.0
-    """Mean square `seed` was estimated from, at least what no effect would leave.
-
-    It sets the degrees of freedom: two or three seeds that happen to agree prove little.
-    """
-    seed_df: float = 0.0
-    source: str = UNKNOWN
-    """`SEEDS`; `SCATTER`, from the scatter about growth curves; or `UNKNOWN`."""
-
-    def spread(self, load: Load) -> tuple[float, float]:
-        """Return a contrast's variance and degrees of freedom."""
-        own, seed = load.runs * self.square, load.seeds * self.seed_square
-        between = self.run if load.paired is None else self.square
-        variance = load.runs * between + load.seeds * self.seed + load.items
-        variance = max(variance, load.paired or 0.0)
-        known = (own**2 / self.df if self.df else 0.0) + (
-            seed**2 / self.seed_df if self.seed_df else 0.0
-        )
-        return variance, variance**2 / known if known > 0 else math.inf
-
-
-class Load(NamedTuple):
-    """How much of each part of the noise a contrast carries: sums of squared weights."""
-
-    runs: float
-    seeds: float
-    items: float
-    """Where items are paired, only what runs do not show again."""
-    paired: float | None = None
-    """Where items are paired: all their variance, and the least there can be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -301,6 +257,9 @@ class _Part(NamedTuple):
     mean: float
     items: float
     """Variance of its mean from its items."""
+    between: float
+    """Variance between its runs beyond items, and with them."""
+    square: float
     tuned: bool
     seeds: tuple[int, ...] | None
     """Its seeds in order; None where one is there twice."""
@@ -322,6 +281,8 @@ class Block:
     rows: Sequence[tuple[int | str, ...]]
     noise: Noise
     items_known: bool
+    unit: float | None = None
+    """1 where scores are shares, 100 where percents."""
     answers: Answers | None = None
 
     def mean(self, condition: Condition) -> float:
@@ -340,6 +301,13 @@ class Block:
         """Return the sum of every condition's item variances, by its first run."""
         first = self.layout.first
         return dict(zip(first.tolist(), np.add.reduceat(self.items, first).tolist(), strict=True))
+
+    @cached_property
+    def _between(self) -> tuple[Floats, Floats]:
+        """Return the variance between runs of every condition, beyond items and with them."""
+        first, sizes = self.layout.first, self.layout.sizes
+        means, items = (np.add.reduceat(x, first) / sizes for x in (self.scores, self.items))
+        return self.noise.between(means, items, self.unit)
 
     def contrast(self, weights: Sequence[tuple[Condition, float]]) -> Effect:
         """Return the weighted sum of condition means with its error."""
@@ -362,7 +330,7 @@ class Block:
         merged: dict[int, float] = {}
         for c, w in weights:
             merged[c.first] = merged.get(c.first, 0.0) + w
-        value = runs = moving = items = 0.0
+        value = runs = squares = moving = items = 0.0
         shared: tuple[int, ...] | None = None
         for first, weight in merged.items():
             part = parts[first]
@@ -372,10 +340,13 @@ class Block:
                 if part.seeds is None or (shared is not None and shared != part.seeds):
                     return None
                 shared = part.seeds
-                runs += weight * weight
+                runs += weight * weight * part.between
+                squares += weight * weight * part.square
                 moving += weight
         count = len(shared) if shared else 1
-        load = Load(runs=runs / count, seeds=moving * moving / count, items=items)
+        load = Load(
+            runs=runs / count, squares=squares / count, seeds=moving * moving / count, items=items
+        )
         return self._judge(value, load, count)
 
     @cached_property
@@ -386,13 +357,16 @@ class Block:
         seeds, sums, means = self.seeds.tolist(), self._item_sums, self._means
         known: dict[tuple[int, ...], tuple[int, ...] | None] = {}
         parts: dict[int, _Part] = {}
-        for c in self.layout.conditions:
+        between, squares = (values.tolist() for values in self._between)
+        for place, c in enumerate(self.layout.conditions):
             first = c.first
             mine = tuple(seeds[first : c.last])
             if mine not in known:
                 known[mine] = tuple(sorted(mine)) if len(set(mine)) == len(mine) else None
             items = sums[first] / len(mine) ** 2
-            parts[first] = _Part(means[first], items, c.stage > 0, known[mine])
+            parts[first] = _Part(
+                means[first], items, between[place], squares[place], c.stage > 0, known[mine]
+            )
         return parts
 
     def weigh(self, weights: Sequence[tuple[int, float]]) -> Effect:
@@ -418,8 +392,10 @@ class Block:
         paired = self.answers.spread(index, weight) if self.answers else None
         if paired is not None and self.answers is not None:
             items = max(paired - float(weight**2 @ self.answers.repeats[index]), 0.0)
+        place = np.searchsorted(self.layout.first, index, side="right") - 1
+        runs, squares = (float(moving**2 @ values[place]) for values in self._between)
         load = Load(
-            runs=float(moving @ moving), seeds=float(by_seed @ by_seed), items=items, paired=paired
+            runs=runs, squares=squares, seeds=float(by_seed @ by_seed), items=items, paired=paired
         )
         return self._judge(value, load, seeds)
 
@@ -449,7 +425,8 @@ class Block:
         """
         counts = np.array([c.seeds for c in conditions], dtype=np.float64)
         items = np.array([self._item_sums[c.first] for c in conditions]) / counts
-        variances = (items + self.noise.run) / counts
+        places = np.searchsorted(self.layout.first, [c.first for c in conditions])
+        variances = (items + self._between[0][places]) / counts
         if not (variances > 0).all() or (self.noise.source == UNKNOWN and not self.items_known):
             return np.ones(len(conditions)), False
         return variances, True
@@ -725,13 +702,14 @@ def _panel(
         {name: column[a:b] for name, column in columns.items()}
         for a, b in zip(starts, np.append(starts[1:], len(runs)), strict=True)
     ]
-    squares = [_anova(part) for part in parts]
-    pooled = _pool(squares)
     low, high = float(runs["score"].min()), float(runs["score"].max())
-    scale = 1.0 if low >= 0 and high <= 1 else 100.0 if _percents(runs) else max(high - low, 1e-12)
+    unit = 1.0 if low >= 0 and high <= 1 else 100.0 if _percents(runs) else None
+    scale = unit or max(high - low, 1e-12)
+    squares = [anova(part, unit) for part in parts]
+    pooled = pool(squares)
     blocks = tuple(
-        _block(part, _pool([square]) if square.df >= OWN_DF else pooled, table, answers, layouts)
-        for part, square in zip(parts, squares, strict=True)
+        _block(part, unit, pool([own]) if own.known >= OWN_DF else pooled, table, answers, layouts)
+        for part, own in zip(parts, squares, strict=True)
     )
     chance = runs["chance"].dropna()
     sources = tuple(sorted(n for n, o in table.sources.items() if o.ability == ability))
@@ -787,7 +765,12 @@ def _layout(runs: _Columns, table: Table, layouts: _Layouts) -> Layout:
 
 
 def _block(
-    runs: _Columns, noise: Noise, table: Table, answers: _AllAnswers | None, layouts: _Layouts
+    runs: _Columns,
+    unit: float | None,
+    noise: Noise,
+    table: Table,
+    answers: _AllAnswers | None,
+    layouts: _Layouts,
 ) -> Block:
     variance = runs["variance"].astype(np.float64)
     parameters = float(runs["parameters"][0])
@@ -802,88 +785,12 @@ def _block(
         rows=list(runs["labels"]),
         noise=noise,
         items_known=bool(np.isfinite(variance).all()),
+        unit=unit,
         answers=answers.of(runs) if answers else None,
     )
 
 
 # --- noise between runs ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Squares:
-    """Sums of squares of one block: what is left, and between seeds."""
-
-    rest: float = 0.0
-    df: float = 0.0
-    items: float = 0.0
-    """Mean item variance of the runs that entered, times `df`."""
-    seed: float = 0.0
-    seed_floor: float = 0.0
-    """What `seed` would be without an effect of the seed."""
-    seed_df: float = 0.0
-
-
-def _anova(runs: _Columns) -> _Squares:
-    """Split the scatter of one model's tuned runs into seeds and the rest (additive model)."""
-    once = np.zeros(len(runs["measure"]), dtype=bool)
-    once[np.unique(runs["measure"], return_index=True)[1]] = True
-    kept = np.flatnonzero(once & (runs["stage"] > 0))
-    if not len(kept):
-        return _Squares()
-    _, cell, sizes = np.unique(runs["condition"][kept], return_inverse=True, return_counts=True)
-    repeated = sizes[cell] > 1
-    kept = kept[repeated]
-    if not len(kept):
-        return _Squares()
-    cell = np.unique(cell[repeated], return_inverse=True)[1]
-    seed = np.unique(runs["seeds"][kept], return_inverse=True)[1]
-    score = runs["score"][kept].astype(np.float64)
-    cells, seeds = int(cell.max()) + 1, int(seed.max()) + 1
-    per_cell, per_seed = np.bincount(cell), np.bincount(seed)
-    rest = score - (np.bincount(cell, weights=score) / per_cell)[cell]
-    df = len(score) - cells
-    effect = np.zeros(seeds)
-    if cells > 1 and df > seeds - 1 > 0:
-        for _ in range(30):
-            step = np.bincount(seed, weights=rest) / per_seed
-            effect += step
-            rest = rest - step[seed]
-            rest = rest - (np.bincount(cell, weights=rest) / per_cell)[cell]
-            if np.abs(step).max() <= 1e-12 * (np.abs(score).max() + 1e-300):
-                break
-        df -= seeds - 1
-    square = float(rest @ rest) / df if df else 0.0
-    items = float(np.nan_to_num(runs["variance"][kept].astype(np.float64)).mean()) * df
-    centred = effect - effect.mean()
-    return _Squares(
-        rest=float(rest @ rest),
-        df=df,
-        items=items,
-        seed=float(centred @ centred),
-        seed_floor=(seeds - 1) * square * float(np.mean(1 / per_seed)),
-        seed_df=seeds - 1 if effect.any() else 0,
-    )
-
-
-def _pool(squares: Sequence[_Squares]) -> Noise:
-    """Pool blocks into one noise; the items' known share is taken out, never below nothing."""
-    df = sum(s.df for s in squares)
-    rest = sum(s.rest for s in squares)
-    if not df or rest <= 0:
-        return Noise()
-    square = rest / df
-    seed_df = sum(s.seed_df for s in squares)
-    seed, floor = sum(s.seed for s in squares), sum(s.seed_floor for s in squares)
-    run = max(0.0, square - sum(s.items for s in squares) / df)
-    return Noise(
-        run=run,
-        square=square,
-        df=df,
-        seed=max(0.0, seed - floor) / seed_df if seed_df else 0.0,
-        seed_square=max(seed, floor) / seed_df if seed_df else 0.0,
-        seed_df=seed_df,
-        source=SEEDS,
-    )
 
 
 def _scatter(blocks: Sequence[Block], sources: Sequence[str], most: Mapping[str, int]) -> Noise:
