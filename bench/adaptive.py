@@ -8,9 +8,11 @@ Simulated: the plan is that of a true study; an oracle of known truth takes the 
 and noise, which in half of the studies grows with the rows; 3 or 5 seeds, since of two a single
 run of every cell costs half the grid).  Each study is run adaptively and in full on the same
 scores, and, as the yardstick of what agreement is possible, in full again with other noise.
-Questions are those that the full grid bears: "agree" is the share of them answered alike, "clear"
-the same for those that both full grids answer alike, "decided" those that the adaptive run calls
-so.  Null studies know no effect at all: counted is how many report one.
+Questions are those that the full grid bears: "agree" is the share of them for which the adaptive
+run expects what the full grid says, "told" the same of what it tells, where what is open is no
+effect, "clear" as "agree" for those that both full grids answer alike, "decided" those that the
+adaptive run calls so.  "likely" holds how often it is right against how sure it says it is.  Null
+studies know no effect at all: counted is how many tell one, and how many expect one.
 
 Tunnel: `studies/adaptive.yaml` is run adaptively in a new store, then completed, truly trained;
 with --yardstick a full grid of three other seeds is trained as well.
@@ -27,11 +29,12 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -224,10 +227,9 @@ def one(number: int, *, seed: int, null: bool, replicates: int | None) -> dict[s
     begun = time.process_time()
     asked, rounds, last = adapt(made, scores)
     took = time.process_time() - begun
-    short = {question.subject: question.told for question in last.questions}
+    known = {question.subject: question for question in last.questions}
     full = verdicts(made, scores)
     again = verdicts(made, others)
-    sure = {question.subject for question in last.questions if question.decided}
     return {
         "tokens": made.cost(asked) / made.full,
         "rounds": rounds,
@@ -236,51 +238,77 @@ def one(number: int, *, seed: int, null: bool, replicates: int | None) -> dict[s
         "growing": noise["growing"],
         "seeds": len(planned.study.seeds.pairs),
         "answers": [
-            (subject[0], short.get(subject, "undecided"), answer, again[subject], subject in sure)
+            Answer(
+                kind=subject[0],
+                told=q.told if q else "undecided",
+                expected=q.expected if q else "undecided",
+                likely=q.likely if q else 0.0,
+                decided=bool(q and q.decided),
+                full=answer,
+                again=again[subject],
+            )
             for subject, answer in full.items()
+            for q in [known.get(subject)]
         ],
     }
 
 
+class Answer(NamedTuple):
+    """One question that the full grid bears, and what each says of it."""
+
+    kind: str
+    told: str
+    expected: str
+    likely: float
+    decided: bool
+    full: str
+    again: str
+    """What the full grid with other noise says."""
+
+    @property
+    def agrees(self) -> bool:
+        """Say whether the full grid says what was expected of it."""
+        return self.expected == self.full
+
+    @property
+    def clear(self) -> bool:
+        """Say whether both full grids answer alike."""
+        return self.full == self.again
+
+
 def shares(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return how often adaptive and full grids answer alike, overall and by kind."""
-    kept: dict[str, list[tuple[bool, bool, bool | None, bool, bool]]] = defaultdict(list)
-    swaps: Counter[str] = Counter()
-    for result in results:
-        for kind, short, full, again, sure in result["answers"]:
-            same = full == again
-            entry = (short == full, same, short == full if same else None, short == again, sure)
-            kept[kind].append(entry)
-            kept["all"].append(entry)
-            if short != full:
-                swaps[f"{kind}: {full} -> {short}"] += 1
+    every: list[Answer] = [answer for result in results for answer in result["answers"]]
+    kinds = {
+        kind: [a for a in every if a.kind == kind] for kind in dict.fromkeys(a.kind for a in every)
+    }
+    kinds = {"all": every} | kinds
+    seeds = sorted({r["seeds"] for r in results})
+    by_seeds = {n: [a for r in results if r["seeds"] == n for a in r["answers"]] for n in seeds}
+    swaps = Counter(f"{a.kind}: {a.full} -> {a.expected}" for a in every if not a.agrees)
     return {
         "studies": len(results),
-        "questions": len(kept["all"]),
+        "questions": len(every),
         "tokens_median": round(float(np.median([r["tokens"] for r in results])), 3),
         "tokens_most": round(max(r["tokens"] for r in results), 3),
         "rounds_mean": round(float(np.mean([r["rounds"] for r in results])), 1),
         "seconds_mean": round(float(np.mean([r["seconds"] for r in results])), 2),
         "ended": dict(Counter(r["why"] for r in results)),
-        "agree": {kind: _share(e[0] for e in entries) for kind, entries in kept.items()},
-        "yardstick": {kind: _share(e[1] for e in entries) for kind, entries in kept.items()},
-        "clear": {
-            kind: _share(e[2] for e in entries if e[2] is not None)
-            for kind, entries in kept.items()
+        "agree": {kind: _share(a.agrees for a in own) for kind, own in kinds.items()},
+        "yardstick": {kind: _share(a.clear for a in own) for kind, own in kinds.items()},
+        "clear": {kind: _share(a.agrees for a in own if a.clear) for kind, own in kinds.items()},
+        "told": _share(a.told == a.full for a in every),
+        "decided": _share(a.decided for a in every),
+        "told_where_decided": _share(a.told == a.full for a in every if a.decided),
+        "agree_where_open": _share(a.agrees for a in every if not a.decided),
+        "adaptive_against_other_full": _share(a.expected == a.again for a in every),
+        "likely": {
+            f"{low:g} to {high:g}": (_share(a.agrees for a in own), len(own))
+            for low, high in pairwise((0.0, 0.6, 0.7, 0.8, 0.9, 1.0))
+            if (own := [a for a in every if low < a.likely <= high])
         },
-        "decided": _share(e[4] for e in kept["all"]),
-        "agree_where_decided": _share(e[0] for e in kept["all"] if e[4]),
-        "agree_where_open": _share(e[0] for e in kept["all"] if not e[4]),
-        "adaptive_against_other_full": _share(e[3] for e in kept["all"]),
-        "by_seeds": {
-            str(n): _share(
-                short == full
-                for r in results
-                if r["seeds"] == n
-                for _, short, full, _, _ in r["answers"]
-            )
-            for n in sorted({r["seeds"] for r in results})
-        },
+        "by_seeds": {n: _share(a.agrees for a in own) for n, own in by_seeds.items()},
+        "yardstick_by_seeds": {n: _share(a.clear for a in own) for n, own in by_seeds.items()},
         "most_frequent_disagreements": dict(swaps.most_common(8)),
     }
 
@@ -290,15 +318,15 @@ def false_alarms(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     told: dict[str, list[bool]] = defaultdict(list)
     for result in results:
         steady = "noise grows" if result["growing"] else "noise is alike"
-        for name, place in (("adaptive", 1), ("full", 2)):
-            said = {word for entry in result["answers"] for word in entry[place].split(" and ")}
+        for name in ("told", "expected", "full"):
+            said = {word for a in result["answers"] for word in getattr(a, name).split(" and ")}
             told[f"{name}: any effect"].append(bool(said - NONE))
             told[f"{name}: any effect, {steady}"].append(bool(said - NONE))
             told[f"{name}: helps, hurts, forgets, ratio"].append(bool(said & INTERFERENCE))
     return {"studies": len(results)} | {name: _share(hits) for name, hits in told.items()}
 
 
-def _share(hits: Iterator[bool] | Sequence[bool]) -> float | None:
+def _share(hits: Iterable[bool]) -> float | None:
     listed = list(hits)
     return round(float(np.mean(listed)), 4) if listed else None
 
@@ -332,31 +360,32 @@ def tunnel(store: Path, *, workers: int, yardstick: bool) -> dict[str, Any]:
 
     adaptive = run("adaptive", "--adaptive")["adaptive"]
     run("full")
-    short = {tuple(q["subject"]): q["answer"] for q in adaptive["questions"]}
-    decided = {tuple(q["subject"]) for q in adaptive["questions"] if q["decided"]}
+    questions = {tuple(q["subject"]): q for q in adaptive["questions"]}
     full = answered("full")
     asked = set(adaptive_kinds())
-    kept = [subject for subject in full if subject[0] in asked]
+    kept = {s: questions[s] for s in full if s[0] in asked and s in questions}
+    decided = [s for s, q in kept.items() if q["decided"]]
+    agree = {s: q["expected"] == full[s] for s, q in kept.items()}
     result: dict[str, Any] = {
         "tokens": adaptive["share"],
         "rounds": len(adaptive["rounds"]),
         "ended": adaptive["ended"],
         "questions": len(kept),
         "decided": len(decided),
-        "agree_where_decided": _share(short[s] == full[s] for s in kept if s in decided),
-        "agree": _share(short.get(s, "undecided") == full[s] for s in kept),
+        "told_where_decided": _share(kept[s]["answer"] == full[s] for s in decided),
+        "told": _share(q["answer"] == full[s] for s, q in kept.items()),
+        "agree": _share(agree.values()),
         "disagreements": {
-            " ".join(s): f"{full[s]} -> {short.get(s, 'undecided')}"
-            for s in kept
-            if short.get(s, "undecided") != full[s]
+            " ".join(s): f"{full[s]} -> {kept[s]['expected']}, {kept[s]['likely']:.0%}"
+            for s, same in agree.items()
+            if not same
         },
     }
     if yardstick:
         run("again", "seeds=[3,4,5]")
         again = answered("again")
         result["yardstick"] = _share(again.get(s) == full[s] for s in kept)
-        same = [s for s in kept if again.get(s) == full[s]]
-        result["clear"] = _share(short.get(s, "undecided") == full[s] for s in same)
+        result["clear"] = _share(agree[s] for s in kept if again.get(s) == full[s])
     return result
 
 

@@ -191,6 +191,7 @@ def test_an_effect_is_told_only_where_it_is_decided(
     ]
     assert taken
     assert all("ended with this open" in why and "50%" in why for why in taken)
+    assert any("most of them" in why for why in taken)
     assert len(cautious.claims) == len(found.claims)
 
 

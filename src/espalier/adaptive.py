@@ -7,9 +7,10 @@ from a forecast, each filled-in grid is put to the very analysis that the full g
 to, and a question is *decided* when nearly all of them answer as the scores at hand do.  That
 counts an effect that more runs would not take back, and as well a tie that they would not undo.
 Until then the cells are asked for that take most of the remaining uncertainty for their training
-tokens; what is still open at the end is told as no effect, whatever its test says: a test after
+tokens.  What is still open at the end is told as no effect, whatever its test says: a test after
 few runs, chosen for what they may show, and with their noise learnt where runs are cheap, would
-claim too much.
+claim too much.  Beside it stands what most of the filled-in grids answer, with their share: a
+forecast of the full grid's answer, called so.
 
 `look` is a pure function of the cells asked for and their scores: a killed run asks for the same
 cells again, finds what is done, and goes on.
@@ -48,8 +49,8 @@ Ints = NDArray[np.int64]
 Scores = Mapping[str, Mapping[str, Any]]
 """What was measured, by key: metric, score, stderr, n, chance, higher_is_better."""
 
-FILLINGS = 12
-"""Fillings of the grid at each look."""
+FILLINGS, LAST = 12, 40
+"""Fillings of the grid at each look, and at the last, whose shares are told."""
 FIRST = 0.5
 """Share of the budget that the first batch may take."""
 SEEN = "seen"
@@ -129,6 +130,10 @@ class Question:
     """Whether its cells were run so far as to give any finding."""
     rows: frozenset[str]
     """Keys of all measurements that the full grid's answer rests on."""
+    expected: str = "undecided"
+    """What most of the filled-in grids answer: the forecast of what the full grid would say."""
+    likely: float = 0.0
+    """Share of the filled-in grids that say `expected`."""
 
     @property
     def told(self) -> str:
@@ -284,18 +289,24 @@ def look(grid: Grid, asked: Sequence[int], scores: Scores) -> Look:
     if not scores:
         return _begin(grid, asked)
     forecasts = _forecasts(grid, scores)
-    found = _analyze(_fill(grid, scores, forecasts, len(asked)), settings.questions)
-    questions = _judge(found, settings.sure)
-    open_ = [q for q in questions if not q.decided]
-    if len(set(asked)) == len(grid.cells):
-        return Look(questions=questions, cells=(), spent=spent, why="the grid is complete")
-    if not open_:
-        return Look(questions=questions, cells=(), spent=spent, why="every question is decided")
-    chosen, serves = _choose(grid, asked, scores, forecasts, open_)
-    more = any(grid.left(question, asked) for question in open_)
-    why = "the budget is spent" if more else "no cell is left that bears on what is open"
-    why = "" if chosen else why
-    return Look(questions=questions, cells=chosen, spent=spent, why=why, serves=serves)
+    complete = len(set(asked)) == len(grid.cells)
+    for fillings in (FILLINGS, LAST):
+        table = _fill(grid, scores, forecasts, fillings, seed=len(asked))
+        questions = _judge(_analyze(table, settings.questions), fillings, settings.sure)
+        open_ = [q for q in questions if not q.decided]
+        if open_ and not complete:
+            chosen, serves = _choose(grid, asked, scores, forecasts, open_)
+            if chosen:
+                return Look(questions=questions, cells=chosen, spent=spent, serves=serves)
+    if complete:
+        why = "the grid is complete"
+    elif not open_:
+        why = "every question is decided"
+    elif any(grid.left(question, asked) for question in open_):
+        why = "the budget is spent"
+    else:
+        why = "no cell is left that bears on what is open"
+    return Look(questions=questions, cells=(), spent=spent, why=why)
 
 
 def _begin(grid: Grid, asked: Sequence[int]) -> Look:
@@ -406,7 +417,9 @@ def _forecasts(grid: Grid, scores: Scores) -> dict[str, Forecast]:
     return found
 
 
-def _fill(grid: Grid, scores: Scores, forecasts: Mapping[str, Forecast], seed: int) -> Table:
+def _fill(
+    grid: Grid, scores: Scores, forecasts: Mapping[str, Forecast], fillings: int, *, seed: int
+) -> Table:
     """Return the scores so far and full grids that they may belong to, protocols of their own.
 
     The same scores are filled in alike in every process.
@@ -420,7 +433,7 @@ def _fill(grid: Grid, scores: Scores, forecasts: Mapping[str, Forecast], seed: i
     for slot, runs, known in _runs(grid, scores):
         example = scores[runs["key"].iloc[known[0]]]
         values = np.stack(
-            [forecasts[slot].draw(random, runs["condition"].to_numpy()) for _ in range(FILLINGS)]
+            [forecasts[slot].draw(random, runs["condition"].to_numpy()) for _ in range(fillings)]
         )
         measured = [scores[key] for key in runs["key"].iloc[known]]
         values[:, known] = [m["score"] for m in measured]
@@ -438,7 +451,7 @@ def _fill(grid: Grid, scores: Scores, forecasts: Mapping[str, Forecast], seed: i
     there = np.array([key in scores for key in keys])
     copies = [_copy(table.frame[there], SEEN, values[there, 0], spread[there, 0])]
     copies += [
-        _copy(table.frame, str(copy), values[:, copy], spread[:, copy]) for copy in range(FILLINGS)
+        _copy(table.frame, str(copy), values[:, copy], spread[:, copy]) for copy in range(fillings)
     ]
     return replace(table, frame=pd.concat(copies, ignore_index=True))
 
@@ -507,15 +520,18 @@ def _answer(verdicts: Collection[str]) -> str:
     return " and ".join(effects) or next(word for word in NEITHER if word in verdicts)
 
 
-def _judge(found: Mapping[str, tuple[Finding, ...]], sure: float) -> tuple[Question, ...]:
+def _judge(
+    found: Mapping[str, tuple[Finding, ...]], fillings: int, sure: float
+) -> tuple[Question, ...]:
     """Return every question of the full grid, with how many fillings answer as the scores do."""
     now = answers(found.get(SEEN, ()))
-    filled = [answers(found[str(copy)]) for copy in range(FILLINGS) if str(copy) in found]
+    filled = [answers(found[str(copy)]) for copy in range(fillings) if str(copy) in found]
     questions = []
     for subject, (_, rows) in {what: of for f in filled for what, of in f.items()}.items():
         answer = now[subject][0] if subject in now else "undecided"
         said = [f[subject][0] if subject in f else "undecided" for f in filled]
         same = np.mean([word == answer for word in said])
+        expected = max(sorted(set(said)), key=lambda w: (said.count(w), w == answer))
         questions.append(
             Question(
                 subject=subject,
@@ -524,6 +540,8 @@ def _judge(found: Mapping[str, tuple[Finding, ...]], sure: float) -> tuple[Quest
                 decided=bool(same >= sure),
                 asked=subject in now,
                 rows=rows,
+                expected=expected,
+                likely=said.count(expected) / len(said),
             )
         )
     return tuple(questions)
@@ -678,7 +696,12 @@ def left_open(last: Look) -> tuple[Open, ...]:
 
     names = ("kind", "ability", "model", "metric", "suite", "about", "protocol")
     return tuple(
-        Open(**dict(zip(names, q.subject, strict=True)), sure=q.sure)
+        Open(
+            **dict(zip(names, q.subject, strict=True)),
+            sure=q.sure,
+            expected=q.expected,
+            likely=q.likely,
+        )
         for q in last.questions
         if not q.decided
     )

@@ -110,6 +110,10 @@ class Open(Spec):
     protocol: str = "epochs"
     sure: float
     """The share of forecasts of the full grid that say what the table says."""
+    expected: str = ""
+    """What most of the forecasts say."""
+    likely: float = 0.0
+    """The share of the forecasts that say so."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,18 +86,21 @@ def subject(f: Finding) -> tuple[str, ...]:
 
 def doubts(left: Iterable[Open]) -> Callable[[Finding], str]:
     """Return what gives the reason against an effect whose question was left open, else nothing."""
-    sure: dict[tuple[str, ...], float] = {
-        (q.kind, q.ability, q.model, q.metric, q.suite, q.about, q.protocol): q.sure for q in left
+    questions: dict[tuple[str, ...], Open] = {
+        (q.kind, q.ability, q.model, q.metric, q.suite, q.about, q.protocol): q for q in left
     }
 
     def doubt(f: Finding) -> str:
-        share = sure.get(subject(f))
-        if share is None or f.verdict in NO_EFFECT:
+        question = questions.get(subject(f))
+        if question is None or f.verdict in NO_EFFECT:
             return ""
-        return (
+        said = (
             f"the adaptive run ended with this open: {f.verdict} so far, and "
-            f"{share:.0%} of the forecasts of the full grid say the same"
+            f"{question.sure:.0%} of the forecasts of the full grid say the same"
         )
+        if question.likely > question.sure:
+            said += f"; most of them, {question.likely:.0%}, say {question.expected}"
+        return said
 
     return doubt
 

@@ -48,6 +48,8 @@ class Search:
                     "so_far": q.answer,
                     "decided": q.decided,
                     "sure": round(q.sure, 3),
+                    "expected": q.expected,
+                    "likely": round(q.likely, 3),
                     "tokens_left": 0 if q.decided else round(self.grid.left(q, self._asked)),
                 }
                 for q in self.last.questions
@@ -167,8 +169,17 @@ def _tell_end(grid: Grid, last: Look, asked: Sequence[int]) -> None:
     out.print(f"Ended: {last.why}; {_percent(last.spent, grid.full)} of the full grid's training.")
     open_ = sorted((q for q in last.questions if not q.decided), key=lambda q: q.sure)
     if open_:
-        out.print(f"  Undecided are {len(open_)}, with what is left of their cells:")
-        _list(open_, lambda q: f"{q.answer} so far, {_percent(grid.left(q, asked), grid.full)}")
+        out.print(
+            f"  Open are {len(open_)}, with what most forecasts of the full grid say and the "
+            "training that their cells still need:"
+        )
+        _list(
+            open_,
+            lambda q: (
+                f"{q.answer} so far; {q.expected} by {q.likely:.0%} of the forecasts; "
+                f"{_percent(grid.left(q, asked), grid.full)} more training"
+            ),
+        )
 
 
 def _list(questions: Sequence[Question], about: Callable[[Question], str]) -> None:

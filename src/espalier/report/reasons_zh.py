@@ -272,6 +272,7 @@ REASONS: Mapping[str, str] = {
         "the adaptive run ended with this open: {verdict} so far, and {share} of the forecasts of "
         "the full grid say the same"
     ): "自适应运行结束时此问题未定：目前为{verdict}，对完整网格的预测中有 {share} 与之一致",
+    "most of them, {share}, say {verdict}": "其中多数（{share}）预测为{verdict}",
     "adaptive: {why}": "自适应：{why}",
     "every question is decided": "每个问题都已确定",
     "the grid is complete": "网格已完整",
