@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from io import StringIO
 from itertools import combinations
@@ -27,7 +28,8 @@ from espalier.recommend._cells import Mix
 from espalier.recommend._decide import Joint, worth_running
 from espalier.recommend._ground import Ground, ground
 from espalier.recommendation import Recommendation
-from espalier.results import Table, tidy, write
+from espalier.report.reasons_zh import reason
+from espalier.results import Open, Table, tidy, write
 from simulate import ABILITIES, Cell, Truth, grid, only_growth, table
 from surfaces import FAMILIES, draw, study, utility
 
@@ -349,6 +351,17 @@ def test_an_order_that_the_table_does_not_tell_is_asked_for() -> None:
     assert found.choice.strategy == "sequential"
     assert found.choice.stages == ()
     assert any("--order does" in told for told in found.warnings)
+
+
+def test_what_an_adaptive_run_left_open_is_said_beside_the_recipe() -> None:
+    whole = simulated(cells())
+    left = Open(kind="mixing", ability="math", model="small", metric="accuracy", sure=0.6)
+    for count in (0, 1, 2):
+        found = recommend(replace(whole, open=(left,) * count), budget={"rows": 4000.0})
+        said = [told for told in found.warnings if "adaptive run left" in told]
+        assert len(said) == bool(count)
+        assert all(f"left {count} question" in told for told in said)
+        assert all(reason(told) != told for told in said)
 
 
 # --- from small to large ----------------------------------------------------------------------

@@ -68,7 +68,7 @@ def recommend(
         choice=None,
         refused=on.refused,
         transfer=on.transfers,
-        warnings=on.warnings,
+        warnings=(*on.warnings, *_left_open(table)),
     )
     if on.cells is None:
         return answer
@@ -103,3 +103,11 @@ def recommend(
         told |= teller.given_up(decision.choice, free)
     warnings = (*answer.warnings, *teller.remarks(decision.choice))
     return replace(answer, **told, warnings=warnings)
+
+
+def _left_open(table: Table) -> tuple[str, ...]:
+    """Say where the run behind the table stopped before its questions were decided."""
+    if not table.open:
+        return ()
+    some = "1 question" if len(table.open) == 1 else f"{len(table.open)} questions"
+    return (f"the adaptive run left {some} open: its cells not run may change this recipe",)

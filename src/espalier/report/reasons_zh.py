@@ -226,6 +226,12 @@ REASONS: Mapping[str, str] = {
         "{one}只在 {rows} 条上运行过，而这里是 {total} 条"
     ),
     "k={k} lies between measured ones": "k={k} 介于测量过的值之间",
+    "the adaptive run left 1 question open: its cells not run may change this recipe": (
+        "自适应运行留下 1 个未定问题：未运行的单元可能改变这一方案"
+    ),
+    "the adaptive run left {n} questions open: its cells not run may change this recipe": (
+        "自适应运行留下 {n} 个未定问题：未运行的单元可能改变这一方案"
+    ),
     "no cell trains all sources together: {left} and {names} are not mixed here": (
         "没有单元把全部来源放在一起训练：这里不混合 {left} 与 {names}"
     ),
