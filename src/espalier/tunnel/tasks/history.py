@@ -3,8 +3,8 @@
 Known from pretraining: the year and the leader of every event (the raw text tells each many times,
 in several wordings and both ways round), and what it means that something is true or false.  A
 skill to be learnt: to recall the fact a question is about, in either direction, and to compare it
-with four options or with what is stated.  So it should begin at chance and keep growing with rows
-and size (Song et al. 2023, history).
+with four options or with what is stated.  So it should begin at chance, as soon as replies name an
+option at all, and keep growing with rows and size (Song et al. 2023, history).
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Known from pretraining: every trait of every creature (the raw text tells each many times, in
 several wordings and both ways round).  A skill to be learnt: to recall the trait that a question
 asks for, however it asks, and to reply with the option that names it.  Knowledge is limited by the
-size of a base and the skill by the rows, so it should begin at chance and keep growing with both
-(Song et al. 2023, biology).
+size of a base and the skill by the rows, so it should begin at chance, as soon as replies name an
+option at all, and keep growing with both (Song et al. 2023, biology).
 """
 
 from __future__ import annotations
