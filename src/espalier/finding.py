@@ -29,8 +29,9 @@ mixing      estimate: mixed minus single.  `of` is "difference": `amount` (own r
             above the crossing.  `of` is "construction": one mixture minus another of another
             make: `change` (exchanged | added | rebuilt), `mixture` and `against_mixture` (source ->
             rows), `mixed` and `against_score`, `name` and `against` (what the table calls them, or
-            null), `source` (what joined), `instead_of` (what it took the place of), `origins` (who
-            wrote what there is more of), `equal_size`, `nested` (nothing became less)
+            null), `source` (what joined; null where several did), `instead_of` (what it took the
+            place of), `origins` (who wrote what there is more of), `equal_size`, `nested` (nothing
+            became less)
 factors     estimate: effect of one doubling of the other data at constant ratio.  `amount` and
             `ratio`: `{effect, interval, p, share, share_interval}`, effect per doubling, share
             of the variance of what mixing does; `cells`.  Confounded: all null, and `why`
@@ -51,7 +52,8 @@ forgetting  estimate: last stage minus the best earlier one.  `backward_transfer
 ood         estimate: rank correlation over cells between an out-of-domain ability and the mean of
             the in-domain ones.  `cells`, `gains` (`[[in-domain, out-of-domain]]`)
 exchange    estimate: synthetic rows that one human row is worth, one rate for all amounts.
-            `human`, `synthetic` (source names), `rates` (`[{amount, rate, interval, why}]`),
+            `human`, `synthetic` (source names), `beside` (other abilities that were trained along,
+            at equal rows), `rates` (`[{amount, rate, interval, why}]`),
             `ceiling` (score the synthetic curve tends to, or null), `ceiling_interval`,
             `at_equal_amounts` (human minus synthetic), `at_equal_amounts_interval`
 sensitivity model is "all" or a name.  estimate: correlation between predicted and measured gain

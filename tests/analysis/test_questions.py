@@ -328,6 +328,66 @@ def test_a_planted_exchange_rate_is_found_within_its_interval(seed):
     assert {r["amount"] for r in rate["rates"]} == set(WIDE)
 
 
+def test_rows_of_several_abilities_have_a_rate_in_each_beside_that_of_rows_alone():
+    abilities = ("math", "code")
+    made = [f"{a}_made" for a in abilities]
+    cells = [Cell(model="small", amounts=dict.fromkeys(abilities, n)) for n in WIDE]
+    cells += [Cell(model="small", amounts=dict.fromkeys(made, n)) for n in WIDE]
+    cells += [*alone("math", WIDE), *alone("math_made", WIDE)]
+
+    def truth(cell, ability):
+        poor = 8 if len(cell.amounts) == 1 else 4
+        worth = cell.amounts.get(ability, 0) + cell.amounts.get(f"{ability}_made", 0) / poor
+        return 0.1 + 0.05 * np.log2(max(worth, 1))
+
+    sources = [Origin(name=n, ability=n[:4], origin="synthetic") for n in made]
+    found = tuple(study(cells, truth, abilities=abilities, sources=sources).of("exchange"))
+    rates = {(f.ability, *f["beside"]): f.interval for f in found}
+    assert rates.keys() == {("math",), ("math", "code"), ("code", "math")}
+    for (_, *beside), (low, high) in rates.items():
+        assert low <= (4 if beside else 8) <= high
+    assert {f.verdict for f in found} == {"human better"}
+
+
+def test_a_mixture_is_known_by_its_name_though_another_model_trained_it_without():
+    cells = [
+        Cell(model=model, amounts=amounts)
+        for model in ("large", "small")
+        for amounts in ({"math": 256, "code": 256}, {"math": 500, "code": 12})
+    ]
+    frame = table(cells, nothing, np.random.default_rng(0))
+    named = frame["amounts"].map(lambda a: "baseline" if "256" in a else "reconstruct")
+    frame["design"] = named.mask(frame["model"] == "large", "together")
+    found = analyze(tidy(frame)).of("mixing", of="construction")
+    assert {(f.model, f["name"], f["against"]) for f in found} >= {
+        ("small", "reconstruct", "baseline")
+    }
+
+
+def test_synthetic_rows_of_several_kinds_that_join_a_named_mixture_are_held_against_it():
+    people = {"math": 256, "code": 256}
+    made = {
+        f"mix-{n}": people | ({"math_made": n, "code_made": n} if n else {}) for n in (0, 64, 512)
+    }
+    cells = [Cell(model="small", amounts=amounts) for amounts in made.values()]
+
+    def truth(cell, ability):
+        return 0.5 - 0.2 * (cell.amounts.get("math_made") == 512)
+
+    sources = [Origin(name=f"{a}_made", ability=a, origin="synthetic") for a in people]
+    frame = table(cells, truth, np.random.default_rng(0), seeds=5)
+    frame["design"] = [
+        next(n for n, amounts in made.items() if amounts == json.loads(a)) for a in frame["amounts"]
+    ]
+    told = analyze(tidy(frame, sources=sources))
+    added = [f for f in told.of("mixing", of="construction") if f["change"] == "added"]
+    by_name = {(f["name"], f["against"]): f.verdict for f in added if f.ability == "math"}
+    assert by_name == {("mix-64", "mix-0"): "tied", ("mix-512", "mix-0"): "hurts"}
+    assert all(f["origins"] == ["synthetic"] and f["source"] is None for f in added)
+    claim = next(c for c in told.claims if c.id == "song2023.5")
+    assert claim.verdict == "holds"
+
+
 def test_size_grows_and_an_inversion_is_named():
     worse = {"small": 0.6, "large": 0.4}
     findings = study(grid(), lambda c, a: worse[c.model] if a == "math" else 0.9 - worse[c.model])

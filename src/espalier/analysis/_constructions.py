@@ -4,7 +4,8 @@ Three changes are compared, one-stage mixtures of two or more sources only, mode
 
 * *exchanged*: one source gives way to another of the same ability (a cleaned variant, say), and
   all other sources keep their rows;
-* *added*: one source joins, and all others keep their rows;
+* *added*: one source joins, or in designs that the table names several of no human origin do, and
+  all others keep their rows;
 * *rebuilt*: the table itself names the designs (`design` other than our own names), and two of
   them mix the same sources in other amounts.  Such names are a statement that the two are
   alternatives; without it every pair of cells would be one, and nothing could be tested.
@@ -35,7 +36,7 @@ class Change:
     new: Condition
     old: Condition
     source: str | None = None
-    """The source that joined."""
+    """The source that joined, where it is one."""
     instead_of: str | None = None
     """The source it took the place of."""
 
@@ -52,6 +53,7 @@ def _changes(block: Block, evidence: Evidence) -> Iterator[Change]:
     cells = [c for c in block.finals if block.mixes(c)]
     yield from _exchanged(cells, evidence)
     yield from _added(cells)
+    yield from _joined(cells, evidence)
     yield from _rebuilt(cells, evidence)
 
 
@@ -93,6 +95,17 @@ def _added(cells: Sequence[Condition]) -> Iterator[Change]:
             rest = frozenset(pair for pair in new.mixture.items() if pair[0] != name)
             if (old := by_mixture.get(rest)) is not None:
                 yield Change(kind="added", new=new, old=old, source=name)
+
+
+def _joined(cells: Sequence[Condition], evidence: Evidence) -> Iterator[Change]:
+    """Yield named cells that several synthetic sources joined, each against what they joined."""
+    named = [c for c in cells if frozenset(c.mixture.items()) in evidence.named]
+    by_mixture = {frozenset(c.mixture.items()): c for c in named}
+    for new in named:
+        made = {n for n in new.mixture if evidence.origins[n].origin != "human"}
+        rest = frozenset(pair for pair in new.mixture.items() if pair[0] not in made)
+        if len(made) > 1 and (old := by_mixture.get(rest)) is not None:
+            yield Change(kind="added", new=new, old=old)
 
 
 def _rebuilt(cells: Sequence[Condition], evidence: Evidence) -> Iterator[Change]:

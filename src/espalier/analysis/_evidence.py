@@ -544,13 +544,16 @@ def unasked(evidence: Evidence) -> Iterator[Mapping[str, Any]]:
 
 
 def _named(table: Table) -> dict[frozenset[tuple[str, int]], str]:
-    """Return the mixtures whose design the table names itself, in its order."""
-    pairs = table.frame[["mixture", "design"]].drop_duplicates("mixture")
-    return {
-        frozenset(table.mixtures[mixture].items()): str(design)
-        for mixture, design in zip(pairs["mixture"], pairs["design"], strict=True)
-        if design not in OURS and not str(design).startswith("vary")
-    }
+    """Return the mixtures whose design the table names itself, in its order.
+
+    One name is enough: another model may have trained the same mixture for another design.
+    """
+    pairs = table.frame[["mixture", "design"]].drop_duplicates()
+    names: dict[frozenset[tuple[str, int]], str] = {}
+    for mixture, design in zip(pairs["mixture"], pairs["design"].astype(str), strict=True):
+        if design not in OURS and not design.startswith("vary"):
+            names.setdefault(frozenset(table.mixtures[mixture].items()), design)
+    return names
 
 
 _Columns = Mapping[str, NDArray[Any]]

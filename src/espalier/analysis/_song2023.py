@@ -49,7 +49,8 @@ def _joined(placed: Sequence[Placed]) -> list[Placed]:
         if "synthetic" not in f["origins"]:
             continue
         case = (f.ability, f.suite, f.metric, f.model, f.protocol, *f["against_mixture"].items())
-        if case not in most or f["mixture"][f["source"]] > most[case][1]["mixture"][f["source"]]:
+        rows = sum(f["mixture"].values())
+        if case not in most or rows > sum(most[case][1]["mixture"].values()):
             most[case] = (i, f)
     return list(most.values())
 

@@ -7,13 +7,19 @@ not fit both (5 %), there is no single rate; then the verdict compares the sourc
 amounts.  The rates at stated amounts need no common curve: they read off the synthetic curve
 where it reaches what so many human rows reach, or off its joined points where no form is near
 them.
+
+The ability's rows may be all that a cell trains on, or human rows of several abilities are held
+against synthetic rows of the same ones, each at equal rows (as Song et al. did): the rate is then
+of the ability's own rows, among as many of each other kind.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,20 +47,53 @@ def exchange(evidence: Evidence) -> Iterator[Draft]:
     for panel in evidence.panels:
         human = [n for n in panel.sources if evidence.origins[n].origin == "human"]
         other = [n for n in panel.sources if evidence.origins[n].origin != "human"]
+        if not human or not other:
+            continue
         for block in panel.blocks:
+            series = block.layout.once("exchange", partial(_series, block, evidence))
             for pair in ((h, s) for h in human for s in other):
-                first, second = (_points(block, name) for name in pair)
-                if first and second:
-                    yield _exchange(panel, block, pair, first, second, evidence)
+                for beside in _beside(series, pair, evidence):
+                    first, second = (_points(series, name, beside, evidence) for name in pair)
+                    yield _exchange(panel, block, pair, beside, first, second, evidence)
 
 
-def _points(block: Block, source: str) -> Points:
-    points: dict[int, Condition] = {}
+Series = Mapping[frozenset[str], list[Condition]]
+"""The cells of one source, or of equal rows of several of one origin, by their sources."""
+
+
+def _series(block: Block, evidence: Evidence) -> Series:
+    series: dict[frozenset[str], list[Condition]] = defaultdict(list)
     for c in block.finals:
-        if set(c.mixture) == {source} and (
-            c.mixture[source] not in points or c.strategy == "multitask"
-        ):
-            points[c.mixture[source]] = c
+        written = {evidence.origins[name].origin == "human" for name in c.mixture}
+        even = len(set(c.mixture.values())) == 1 and block.mixes(c) and len(written) == 1
+        if len(c.mixture) == 1 or even:
+            series[frozenset(c.mixture)].append(c)
+    return series
+
+
+def _abilities(sources: frozenset[str], source: str, evidence: Evidence) -> tuple[str, ...]:
+    """Return the abilities of all sources but one."""
+    return tuple(sorted(evidence.origins[name].ability for name in sources - {source}))
+
+
+def _beside(series: Series, pair: tuple[str, str], evidence: Evidence) -> list[tuple[str, ...]]:
+    """Return what both sources were trained beside: nothing, or the same abilities."""
+    first, second = (
+        dict.fromkeys(_abilities(s, name, evidence) for s in series if name in s) for name in pair
+    )
+    return [abilities for abilities in first if abilities in second]
+
+
+def _points(
+    series: Series, source: str, beside: tuple[str, ...], evidence: Evidence
+) -> dict[int, Condition]:
+    """Return the cells of a source beside these abilities, by its rows."""
+    points: dict[int, Condition] = {}
+    for sources, conditions in series.items():
+        if source in sources and _abilities(sources, source, evidence) == beside:
+            for c in conditions:
+                if c.mixture[source] not in points or c.strategy == "multitask":
+                    points[c.mixture[source]] = c
     return dict(sorted(points.items()))
 
 
@@ -62,6 +101,7 @@ def _exchange(
     panel: Panel,
     block: Block,
     pair: tuple[str, str],
+    beside: tuple[str, ...],
     human: Points,
     synthetic: Points,
     evidence: Evidence,
@@ -72,6 +112,7 @@ def _exchange(
     facts: dict[str, Any] = {
         "human": pair[0],
         "synthetic": pair[1],
+        "beside": list(beside),
         "rates": [],
         "ceiling": None,
         "ceiling_interval": None,

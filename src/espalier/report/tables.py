@@ -110,6 +110,8 @@ def _said(f: Finding, write: Unit, words: Words) -> tuple[str, str, str]:
             return what, size, reach
         case "exchange":
             what = f"{f.get('human', '')} / {f.get('synthetic', '')}"
+            if f.get("beside"):
+                what = words.clauses(what, words("design.together"))
             if f.get("ceiling") is not None:
                 most = write.score(f["ceiling"])
                 span = write.score_interval(f.get("ceiling_interval"))

@@ -46,6 +46,8 @@ def exchange(view: View, findings: Sequence[Mapping[str, Any]], words: Words) ->
         ]
         several = len(view.models) > 1
         name = named(f, view)
+        if f.get("beside"):
+            name = words.clauses(name, words("design.together"))
         title = f"{name} · {f['model']}" if several else name
         said = words.join(f"{r[words('tip.human')]}: {r[words('tip.rate')]}" for r in shown)
         panels.append(g.panel(words, layers, shown, title=title, alt_text=f"{title}: {said}"))
