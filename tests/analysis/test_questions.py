@@ -88,6 +88,22 @@ def test_a_loss_that_falls_grows_and_its_estimate_is_negative():
     assert growth.estimate < 0
 
 
+@pytest.mark.parametrize("most", [0.25, 0.35], ids=["to chance", "above it"])
+def test_what_rises_only_to_guessing_resists(most):
+    frame = table(
+        alone(amounts=WIDE),
+        lambda c, a: min(0.02 * np.log2(c.amounts["math"]), most),
+        np.random.default_rng(0),
+        abilities=("math",),
+        items=1319,
+    )
+    growth = only(analyze(tidy(frame.assign(chance=0.25))), "growth")
+    blind = only(analyze(tidy(frame)), "growth")
+    assert blind.verdict in ("grows", "plateaus")
+    assert growth.verdict == ("resists" if most == 0.25 else blind.verdict)
+    assert ("guessing" in growth.why) == (most == 0.25)
+
+
 def test_harm_by_its_own_data_falls():
     findings = study(
         alone(), lambda c, a: 0.8 - 0.04 * np.log2(c.amounts["math"] / 64), abilities=("math",)

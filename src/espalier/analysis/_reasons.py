@@ -16,6 +16,8 @@ ONE_AMOUNT = "one amount only: growth needs two or more"
 FEW_AMOUNTS = "fewer than four amounts: a bend cannot be told from a straight line"
 NO_BEND = "no bend within the measured amounts stands out from the noise"
 
+GUESSED = "no score stands out above what guessing gives"
+
 CROSSOVER_AMOUNTS = "a crossover needs two amounts or more"
 KEEPS_SIGN = "the difference keeps its sign over the measured amounts"
 OUTSIDE = "it may lie outside of the measured amounts"

@@ -8,7 +8,8 @@ parameter, and serves for the picture, the plateau and the out-of-sample check.
 An ability *plateaus* where it grew, a bent form beats the straight line (likelihood ratio, 5 %),
 the bend lies between measured amounts, and nothing more is gained beyond it.  It *resists* where
 the gain over the whole measured range is told apart neither from nothing nor, by its interval,
-from more than `RESIST` of the metric's range.  The plateau's interval is the hull of the profiles
+from more than `RESIST` of the metric's range, and where it rises only to what guessing gives: that
+is learning how to reply, and not the ability.  The plateau's interval is the hull of the profiles
 of soft bends and a sharp one.  With one seed nothing is decided.
 """
 
@@ -139,6 +140,8 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
     curve, every = choose(series.amounts, scores, 1 / variances, known=known)
     fits = _fits(curve, series.amounts, known=known)
     bend = _bend(block, series, scores, variances, every, panel, evidence.level, known=known)
+    most = _guessed(panel, block, series, gain, evidence.level)
+    why = reasons.GUESSED if most is not None else ""
     facts |= {
         "form": curve.form,
         "curve": curve.parameters,
@@ -149,11 +152,22 @@ def _grow(panel: Panel, block: Block, series: Series, evidence: Evidence) -> Dra
         "out_of_sample_error": _out_of_sample(series.amounts, scores, variances, known=known),
     } | bend
     return Draft(
-        finding=finding("growth", panel, block, gain, evidence, rows=rows, **facts),
+        finding=finding("growth", panel, block, gain, evidence, rows=rows, why=why, **facts),
         family="growth",
         tests=tests_of(gain),
-        verdict=_verdict(gain, series.doublings, panel, evidence.level, bent=bool(bend)),
+        verdict=_verdict(gain, series.doublings, panel, evidence.level, bent=bool(bend), most=most),
     )
+
+
+def _guessed(
+    panel: Panel, block: Block, series: Series, gain: Effect, level: float
+) -> float | None:
+    """Return how high the best score may be where it does not stand out above guessing, or None."""
+    if panel.chance is None or not panel.higher_is_better or not gain.testable:
+        return None
+    best = max(series.conditions, key=block.mean)
+    interval = block.contrast([(best, 1.0)]).interval(level)
+    return interval[1] if interval and interval[0] <= panel.chance else None
 
 
 def _no_plateau(series: Series) -> str:
@@ -258,15 +272,15 @@ def _bend(
             return {}
     return {
         "plateau_at": curve.plateau,
-        "plateau_interval": _bend_interval(block, series, scores, variances, level),
+        "plateau_interval": _bend_interval(block, series, scores, variances, level, curve.plateau),
         "plateau_why": "",
     }
 
 
 def _bend_interval(
-    block: Block, series: Series, scores: Floats, variances: Floats, level: float
+    block: Block, series: Series, scores: Floats, variances: Floats, level: float, at: float
 ) -> Interval:
-    """Return where the plateau may be: the hull of the profiles of all forms that are near.
+    """Return where the plateau may be: the hull of `at` and the profiles of all forms near.
 
     A form is near where its misfit is within reach of the best form's, and the reach is a tenth
     more than that of one form known to be true: so the intervals hold their truth in 94 to 96 of
@@ -285,14 +299,20 @@ def _bend_interval(
             if misfits.min() <= best + reach
         ]
     )
-    return float(inside.min()), float(inside.max())
+    low, high = float(inside.min()), float(inside.max())
+    return min(low, at), max(high, at)
 
 
-def _verdict(gain: Effect, doublings: float, panel: Panel, level: float, *, bent: bool) -> Verdict:
+def _verdict(
+    gain: Effect, doublings: float, panel: Panel, level: float, *, bent: bool, most: float | None
+) -> Verdict:
     def verdict(adjusted: Mapping[str, float]) -> str:
         if adjusted["effect"] <= ALPHA:
             if gain.value * panel.better < 0:
                 return "falls"
+            if most is not None and panel.chance is not None:
+                near = most <= panel.chance + RESIST * panel.scale
+                return "resists" if near else "undecided"
             return "plateaus" if bent else "grows"
         interval = gain.interval(level)
         none = RESIST * panel.scale / doublings

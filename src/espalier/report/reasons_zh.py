@@ -139,6 +139,7 @@ REASONS: Mapping[str, str] = {
     "fewer than four amounts: a bend cannot be told from a straight line": (
         "不足四种数量：无法区分弯曲与直线"
     ),
+    "no score stands out above what guessing gives": "没有一个分数明显高于猜测所得",
     "no bend within the measured amounts stands out from the noise": (
         "在测量过的数量内，没有弯曲能从噪声中显出"
     ),
