@@ -365,6 +365,28 @@ def test_rows_of_several_abilities_have_a_rate_in_each_beside_that_of_rows_alone
     assert {f.verdict for f in found} == {"human better"}
 
 
+@pytest.mark.parametrize("loss", [False, True])
+def test_a_ceiling_that_noise_may_lift_away_ends_where_the_metric_does(loss):
+    sources = [Origin(name="made", ability="math", origin="synthetic")]
+    for seed in range(12):
+        frame = table(
+            [*alone(), *alone("made")],
+            lambda c, a: 0.9 / (1 + np.exp(7 - 0.7 * np.log2(sum(c.amounts.values())))),
+            np.random.default_rng(seed),
+            abilities=("math",),
+            items=25,
+        )
+        if loss:
+            frame = frame.assign(
+                score=2 * (1 - frame["score"]), stderr=0.3, metric="nll", higher_is_better=False
+            )
+        f = only(analyze(tidy(frame, sources=sources)), "exchange")
+        if f["ceiling_interval"] is not None:
+            low, high = f["ceiling_interval"]
+            assert 0 <= low <= high <= (np.inf if loss else 1)
+            assert np.isfinite(high)
+
+
 def test_a_mixture_is_known_by_its_name_though_another_model_trained_it_without():
     cells = [
         Cell(model=model, amounts=amounts)

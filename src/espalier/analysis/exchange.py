@@ -30,7 +30,7 @@ from espalier.analysis import _reasons as reasons
 from espalier.analysis._curves import PRICE, Curve, Curves, basis, choose, fit, grids
 from espalier.analysis._draft import Draft, finding, signed, tests_of
 from espalier.analysis._evidence import Block, Condition, Effect, Evidence, Panel, quantile
-from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Interval
+from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Interval, within
 
 Floats = NDArray[np.float64]
 Points = Mapping[int, Condition]
@@ -130,7 +130,7 @@ def _exchange(
         count = len(human)
         facts["rates"] = _rates(block, human, synthetic, spreads, evidence.level)
         facts["ceiling"], facts["ceiling_interval"] = _ceiling(
-            block, synthetic, spreads[count:], evidence.level
+            panel, block, synthetic, spreads[count:], evidence.level
         )
         rate, interval, p, why = _rate(block, human, synthetic, spreads, evidence.level)
     plain = finding("exchange", panel, block, None, evidence, rows=rows, why=why, **facts)
@@ -348,9 +348,13 @@ def _drawn(block: Block, points: Points, spreads: Floats, *, stream: int) -> tup
 
 
 def _ceiling(
-    block: Block, synthetic: Points, spreads: Floats, level: float
+    panel: Panel, block: Block, synthetic: Points, spreads: Floats, level: float
 ) -> tuple[float | None, Interval | None]:
-    """Return the score the synthetic curve tends to, where it bends within measured amounts."""
+    """Return the score the synthetic curve tends to, where it bends within measured amounts.
+
+    There is no interval where the noise allows a curve that never bends, and no bound of the
+    metric ends it.
+    """
     curve, copies = _curves(block, synthetic, spreads, stream=1)
     if curve.form not in ("saturating power", "logistic", "flat"):
         return None, None
@@ -360,4 +364,6 @@ def _ceiling(
     low, high = np.quantile(
         copies.ceiling, [0.5 - level / 2, 0.5 + level / 2], method="closest_observation"
     )
-    return curve.ceiling, (float(low), float(high))
+    interval = within((float(low), float(high)), panel.bounds)
+    known = interval is not None and all(map(math.isfinite, interval))
+    return curve.ceiling, interval if known else None
