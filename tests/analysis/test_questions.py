@@ -88,6 +88,20 @@ def test_a_loss_that_falls_grows_and_its_estimate_is_negative():
     assert growth.estimate < 0
 
 
+def test_a_source_alone_at_few_amounts_gives_way_to_mixtures_of_more():
+    def design(single, together):
+        cells = alone(amounts=AMOUNTS[:single])
+        cells += [Cell(model="small", amounts={"math": n, "code": n}) for n in AMOUNTS[:together]]
+        found = only(study(cells, only_growth, abilities=("math",)), "growth")
+        return found["design"], len(found["points"])
+
+    assert design(2, 5) == ("together", 5)
+    assert design(4, 5) == ("single", 4)
+    assert design(2, 2) == ("single", 2)
+    assert design(1, 2) == ("together", 2)
+    assert design(2, 1) == ("single", 2)
+
+
 @pytest.mark.parametrize("most", [0.25, 0.35], ids=["to chance", "above it"])
 def test_what_rises_only_to_guessing_resists(most):
     frame = table(
@@ -102,6 +116,18 @@ def test_what_rises_only_to_guessing_resists(most):
     assert blind.verdict in ("grows", "plateaus")
     assert growth.verdict == ("resists" if most == 0.25 else blind.verdict)
     assert ("guessing" in growth.why) == (most == 0.25)
+
+
+def test_an_ability_that_only_learns_to_guess_resists_also_in_the_claim():
+    def truth(cell, ability):
+        return min(0.03 * np.log2(max(cell.amounts.values())), 0.25 if ability == "math" else 1)
+
+    cells = [Cell(model="small", amounts={"math": n, "code": n}) for n in WIDE]
+    abilities = ("math", "code")
+    frame = table(cells, truth, np.random.default_rng(0), abilities=abilities, items=1319)
+    for chance, verdict in ((0.25, "holds"), (np.nan, "fails")):
+        told = analyze(tidy(frame.assign(chance=chance)))
+        assert next(c for c in told.claims if c.id == "song2023.1").verdict == verdict
 
 
 def test_harm_by_its_own_data_falls():

@@ -206,14 +206,15 @@ def vote(chosen: Iterable[Placed], wanted: int = 1) -> list[Vote]:
     listed = list(chosen)
     values = adjusted([p_of(f) for _, f in listed])
     return [
-        (
-            place,
-            None
-            if p is None
-            else sign(f.estimate or 0.0, p, higher_is_better=f.higher_is_better) * wanted,
-        )
+        (place, None if p is None else _direction(f, p) * wanted)
         for (place, f), p in zip(listed, values, strict=True)
     ]
+
+
+def _direction(finding: Finding, p: float) -> int:
+    """Return where an effect points; a rise to what guessing gives is no gain of an ability."""
+    found = sign(finding.estimate or 0.0, p, higher_is_better=finding.higher_is_better)
+    return 0 if found > 0 and reasons.GUESSED in finding.why else found
 
 
 def sign(estimate: float, p: float, *, higher_is_better: bool) -> int:

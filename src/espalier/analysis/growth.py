@@ -38,6 +38,8 @@ RESIST = 0.1
 MISFIT = 0.01
 """A form whose misfit noise would reach less often than this is not drawn."""
 DRAWS = 200
+BENDS = 4
+"""So many amounts can show a bend."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +68,17 @@ def growth(evidence: Evidence) -> Iterator[Draft]:
 
 
 def all_series(panel: Panel, block: Block, evidence: Evidence) -> list[Series]:
-    """Return a series for each source alone; where there is none, that of the mixtures."""
+    """Return a series for each source alone; where they show too little, that of the mixtures.
+
+    Four amounts of a source alone are enough for any form; fewer give way to mixtures of more.
+    """
     alone = [
         s
         for source in panel.sources
         if (s := _series(block, source, "single", lambda m, n=source: set(m) == {n}))
     ]
-    if any(len(s.amounts) > 1 for s in alone):
+    most = max((len(s.amounts) for s in alone), default=0)
+    if most >= BENDS:
         return alone
     mixed = [
         s
@@ -86,6 +92,8 @@ def all_series(panel: Panel, block: Block, evidence: Evidence) -> list[Series]:
             )
         )
     ]
+    if most > 1 and most >= max((len(s.amounts) for s in mixed), default=0):
+        return alone
     return [s for s in mixed if len(s.amounts) > 1] or alone or mixed
 
 
@@ -172,7 +180,7 @@ def _guessed(
 
 def _no_plateau(series: Series) -> str:
     """Say why there is no plateau, as long as none is found."""
-    if len(series.amounts) < 4:
+    if len(series.amounts) < BENDS:
         return reasons.FEW_AMOUNTS
     return reasons.NO_BEND
 
