@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from scipy.special import ndtr, ndtri
 from statsmodels.stats.multitest import multipletests
 
+from espalier.analysis import _reasons as reasons
 from espalier.finding import ITEMS_ONLY, SEEDS, UNKNOWN, Claim, ClaimVerdict, Finding, Interval
 
 if TYPE_CHECKING:
