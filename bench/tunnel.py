@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -340,11 +340,14 @@ def _with(value: float | None, interval: Sequence[float] | None) -> str:
 
 
 def draw(run: Run, folder: Path) -> None:
-    """Write the figures of a run as the report draws them, and its table."""
+    """Write the figures of a run as the report draws them, of scores only, and its table."""
+    every = run.table.frame
+    scores = replace(run.table, frame=every[every["higher_is_better"].astype(bool)])
+    found = tuple(f for f in run.findings.findings if f.higher_is_better)
     with TemporaryDirectory() as aside:
         report(
-            run.table,
-            aloud(run.findings.to_dict()),
+            scores,
+            aloud(replace(run.findings, findings=found, claims=()).to_dict()),
             Path(aside) / "report.html",
             study=run.facts,
             figures=Path(aside),
