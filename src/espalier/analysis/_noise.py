@@ -35,7 +35,13 @@ class Noise:
     run: float = 0.0
     """Variance between runs of a condition beyond its items and its seed's effect, on average."""
     square: float = 0.0
-    """Mean square `run` was estimated from: items included."""
+    """Mean square that was seen, which `run` was estimated from: items included."""
+    expected: float = 0.0
+    """What `run` and the items' own variance make of it, where there are `levels`.
+
+    It is more where runs happen to scatter less than their items alone would: then what is
+    estimated is little, and its few degrees of freedom matter little.
+    """
     levels: tuple[float, ...] = ()
     """For each of `POWERS`, what it adds to `run` where a share is a half; empty: all are alike."""
     df: float = 0.0
@@ -56,7 +62,7 @@ class Noise:
             return np.full(len(means), self.run), np.full(len(means), self.square)
         room = room_of(means, unit)
         run = np.array(self.levels) @ np.stack([room**power for power in POWERS])
-        return run, run + items
+        return run, (run + items) * (self.square / self.expected)
 
     def spread(self, load: Load) -> tuple[float, float]:
         """Return a contrast's variance and degrees of freedom."""
@@ -169,6 +175,7 @@ def pool(squares: Sequence[Squares]) -> Noise:
     known = float(df.sum())
     if not known or rest.sum() <= 0:
         return Noise()
+    square = float(rest.sum()) / known
     rooms = [s.room for s in squares if s.room is not None]
     levels: tuple[float, ...] = ()
     if len(rooms) == len(squares):
@@ -176,15 +183,14 @@ def pool(squares: Sequence[Squares]) -> Noise:
         levels = _levels(rest, df, items, room)
         run = sum(float(df @ room**p) * level for p, level in zip(POWERS, levels, strict=True))
         run /= known
-        square = run + float(df @ items) / known
     else:
-        square = float(rest.sum()) / known
         run = max(0.0, square - float(df @ items) / known)
     seed_df = sum(s.seed_df for s in squares)
     seed, floor = sum(s.seed for s in squares), sum(s.seed_floor for s in squares)
     return Noise(
         run=run,
         square=square,
+        expected=run + float(df @ items) / known,
         levels=levels,
         df=known,
         seed=max(0.0, seed - floor) / seed_df if seed_df else 0.0,
