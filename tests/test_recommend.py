@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from io import StringIO
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -501,7 +501,8 @@ def test_the_next_runs_differ_and_each_saves_what_those_before_it_leave() -> Non
     runs = usual().next_runs
     assert len(runs) == 3
     saved = [run.regret_saved for run in runs]
-    assert saved == sorted(saved, reverse=True)
+    # By draws: which of two that save next to nothing saves more is noise.
+    assert all(after <= before + 2e-5 for before, after in pairwise(saved))
     assert sum(saved) <= (usual().regret or 0) + 0.001
     for one, other in combinations(runs, 2):
         a, b = (np.array([r.amounts.get(name, 0) for name in ABILITIES]) for r in (one, other))
