@@ -305,9 +305,8 @@ class Block:
     @cached_property
     def _between(self) -> tuple[Floats, Floats]:
         """Return the variance between runs of every condition, beyond items and with them."""
-        first, sizes = self.layout.first, self.layout.sizes
-        means, items = (np.add.reduceat(x, first) / sizes for x in (self.scores, self.items))
-        return self.noise.between(means, items, self.unit)
+        means, sums = (np.array([*of.values()]) for of in (self._means, self._item_sums))
+        return self.noise.between(means, sums / self.layout.sizes, self.unit)
 
     def contrast(self, weights: Sequence[tuple[Condition, float]]) -> Effect:
         """Return the weighted sum of condition means with its error."""
