@@ -280,6 +280,18 @@ def test_reasons_tell_what_happened() -> None:
         assert reason in verdict.reason
 
 
+@needed
+@pytest.mark.xdist_group("sandbox")
+def test_a_crash_is_told_even_if_it_is_asked_about_while_the_process_still_ends() -> None:
+    crash = Job(
+        program="import ctypes\ndef f(x):\n    ctypes.string_at(0)",
+        tests="assert f(1) == 2",
+        names=("f",),
+    )
+    told = {v.reason for v in judge(sandboxes["bubblewrap"], [crash] * 150, limits=SMALL)}
+    assert told == {"it ended before the tests did (it crashed: segmentation fault)"}
+
+
 def test_a_missing_sandbox_is_refused_with_the_line_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

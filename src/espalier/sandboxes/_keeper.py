@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 
 NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
@@ -27,6 +28,8 @@ COMMON = (
     "resource",
 )
 """Imported once, since most programs would import them again."""
+GRACE = (0.0, 0.0005, 0.002, 0.01, 0.05, 0.2)
+"""Seconds between the questions whether a job's process has ended."""
 
 
 def keep(main: Callable[[], None], rules: bytes) -> None:
@@ -55,12 +58,26 @@ def keep(main: Callable[[], None], rules: bytes) -> None:
         for one in streams:
             os.close(one)
         control.recv(16)
-        ended, status = os.waitpid(child, os.WNOHANG)
+        ended, status = _ended(child)
         if not ended:
             os.kill(child, signal.SIGKILL)
             _, status = os.waitpid(child, 0)
         clean = os.fstat(folder).st_ctime_ns == untouched
         control.send(b"%d %d %d" % (os.waitstatus_to_exitcode(status), bool(ended), clean))
+
+
+def _ended(child: int) -> tuple[int, int]:
+    """Return what waitpid(2) tells of a process that should have ended; 0, 0 if it has not.
+
+    A process that crashes closes its streams, and so ends its job, a moment before it can be asked
+    how it ended.
+    """
+    for pause in GRACE:
+        time.sleep(pause)
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return ended, status
+    return 0, 0
 
 
 def _received(control: socket.socket) -> list[int]:
