@@ -124,7 +124,7 @@ def _ability(random: np.random.Generator) -> Truth:
             return bottom + rise * (0.1 + 0.9 * x)
         if form == "power":
             return bottom + rise * (1 - 0.9 * 2 ** (-5 * x))
-        return bottom + rise / (1 + np.exp(-10 * (x - 0.5)))
+        return float(bottom + rise / (1 + np.exp(-10 * (x - 0.5))))
 
     def mixed(own: int, others: int) -> float:
         if mix == "none" or not own or not others:
@@ -216,7 +216,7 @@ def one(number: int, *, seed: int, null: bool, replicates: int | None) -> dict[s
     """Simulate one study adaptively, in full, and in full again with other noise."""
     random = np.random.default_rng([seed, number, int(null)])
     truth = nothing if null else surface(random)
-    noise = {
+    noise: dict[str, Any] = {
         "run_sd": float(random.uniform(0.003, 0.03)),
         "growing": float(random.choice([0.0, 0.5])),
         "seed_sd": float(random.choice([0.0, 0.01])),
@@ -333,7 +333,7 @@ def _share(hits: Iterable[bool]) -> float | None:
 
 def simulate(count: int, *, processes: int, **options: Any) -> list[dict[str, Any]]:
     """Simulate so many studies."""
-    task = partial(one, **options)
+    task: Callable[[int], dict[str, Any]] = partial(one, **options)
     if processes == 1:
         return [task(number) for number in range(count)]
     with ProcessPoolExecutor(processes) as pool:

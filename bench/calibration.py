@@ -23,7 +23,7 @@ import math
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -113,7 +113,7 @@ Share = tuple[float, float, int]
 """A share, its Monte-Carlo error, and how many were counted."""
 
 
-def shares(studies: list[Mapping[str, tuple[int, int]]]) -> dict[str, Share]:
+def shares(studies: Sequence[Mapping[str, tuple[int, int]]]) -> dict[str, Share]:
     """Return every share over studies; a study's counts go together, so they are one draw."""
     found: dict[str, Share] = {}
     for name in dict.fromkeys(n for study in studies for n in study):
@@ -227,7 +227,7 @@ def plateau(random: np.random.Generator, tally: Tally) -> None:
     at = float(random.uniform(256, 8192))
 
     def truth(cell: Cell, _: str) -> float:
-        return 0.2 + 0.06 * np.log2(min(cell.amounts["math"], at) / 16)
+        return float(0.2 + 0.06 * np.log2(min(cell.amounts["math"], at) / 16))
 
     cells = [Cell(model="small", amounts={"math": n}) for n in WIDE]
     (growth,) = run(cells, truth, random, abilities=("math",)).of("growth")
@@ -246,7 +246,7 @@ def crossover(random: np.random.Generator, tally: Tally) -> None:
 
     def truth(cell: Cell, ability: str) -> float:
         own = cell.amounts.get(ability, 1)
-        return 0.3 + 0.02 * np.log2(own / 64) + moved(own) * (len(cell.amounts) > 1)
+        return float(0.3 + 0.02 * np.log2(own / 64) + moved(own) * (len(cell.amounts) > 1))
 
     findings = run(list(grid(base=False, models=("small",))), truth, random)
     differences(tally, findings, truth)
@@ -296,7 +296,7 @@ def exchange(random: np.random.Generator, tally: Tally) -> None:
 
     def truth(cell: Cell, _: str) -> float:
         worth = cell.amounts.get("human", 0) + cell.amounts.get("synthetic", 0) / rate
-        return 0.2 + 0.04 * np.log2(worth)
+        return float(0.2 + 0.04 * np.log2(worth))
 
     cells = [Cell(model="small", amounts={s: n}) for s in ("human", "synthetic") for n in WIDE]
     sources = (
@@ -344,7 +344,7 @@ def _verdicts(random: np.random.Generator, tally: Tally, *, of_score: bool) -> N
         sign = float(random.choice([-1, 1])) if name in ("mixing", "strategy") else 1.0
 
         def truth(cell: Cell, ability: str, m: Any = moved, e: float = 3 * error * sign) -> float:
-            return 0.5 + e * m(cell, ability)
+            return float(0.5 + e * m(cell, ability))
 
         abilities = ("math",) if name == "growth" else ABILITIES
         findings = run(list(cells), truth, random, abilities=abilities, **drawn)

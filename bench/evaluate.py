@@ -189,7 +189,8 @@ def plain(folder: Path, asked: Prompts) -> Callable[[], list[str]]:
     """Return transformers' generate over fixed batches, as a simple script would do it."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     chat = Chat(folder)
     ends = sorted(chat.end_ids)

@@ -104,7 +104,7 @@ def mixing() -> str:
             [SIZES[f.model], amount(f.estimate), share(f.estimate), f"{amount(low)} to {end}"]
         )
     full = differences("math", MOST["math"])
-    worst = max(abs(f.estimate / error(f)) for f in full)
+    worst = max(abs(f.estimate / error(f)) for f in full if f.estimate is not None)
     small = differences("math", 430)
     conflict = listed([number(f.estimate, 2) for f in full])
     clear = [SIZES[f.model] for f in small if f.interval and f.interval[0] > 0]
@@ -332,7 +332,7 @@ def _faceted(rows: Rows, layers: Callable[[Any], Any], titles: Sequence[str]) ->
 
     panels = []
     for title in titles:
-        mine = alt.Data(values=[row for row in rows if row["benchmark"] == title])
+        mine = alt.InlineData(values=[row for row in rows if row["benchmark"] == title])
         panels.append(layers(alt.Chart(mine)).properties(width=220, height=200, title=title))
     return alt.hconcat(*panels)
 
@@ -341,7 +341,9 @@ def _bars(base: Any, x: Any, y: str) -> Any:
     """Return points with their intervals, and the line of no difference."""
     import altair as alt
 
-    rule = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="#999").encode(y="zero:Q")
+    rule = (
+        alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color="#999").encode(y="zero:Q")
+    )
     marks = base.encode(x=x, color=_size(), xOffset="size:N")
     title = alt.Y("estimate:Q", title=y)
     return alt.layer(
@@ -443,7 +445,9 @@ def _constructions() -> Any:
                 pair = f"{words(new)} minus {words(old)}"
                 rows.append(_row(f, benchmark=pair, suite=name) | {"epochs": f"{epoch}"})
     colour = alt.Color("epochs:N", scale=alt.Scale(domain=[str(e) for e in EPOCHS], range=COLOURS))
-    zero = alt.Chart(alt.Data(values=[{"zero": 0}])).mark_rule(color="#999").encode(y="zero:Q")
+    zero = (
+        alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color="#999").encode(y="zero:Q")
+    )
 
     def layers(base: Any) -> Any:
         marks = base.encode(

@@ -138,7 +138,7 @@ def prepare(work: Path, size: str, updates: int, real: Path | None) -> None:
             show_progress=False,
         ),
     )
-    shape = dict(SIZES[size])
+    shape: dict[str, Any] = dict(SIZES[size])
     heads = shape.pop("heads")
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -226,7 +226,7 @@ def ours(work: Path) -> dict[str, Any]:
         run(loop)
         clock.stop()
 
-    _train._Loop.run = timed  # type: ignore[method-assign]
+    _train._Loop.run = timed  # type: ignore[method-assign,assignment]
     record = _train.train(
         model=work / "model",
         rows=work / "rows.parquet",
@@ -284,7 +284,7 @@ def peak(_: Path) -> dict[str, Any]:
     found = {}
     for name, way in ways.items():
         times = []
-        for _ in range(30):
+        for _trial in range(30):
             start = perf_counter()
             way()
             times.append(perf_counter() - start)

@@ -136,9 +136,8 @@ def _worth(
     def plain(amounts: Mapping[str, float], ability: str) -> float:
         others = [(n, name) for name, n in amounts.items() if name != ability]
         worth = amounts.get(ability, 0) + sum(10 ** tau[ability, o] * n**gamma for n, o in others)
-        return grow[ability](worth) - sum(
-            cost[ability, o] * np.log2(1 + n / 256) for n, o in others
-        )
+        lost = sum(cost[ability, o] * np.log2(1 + n / 256) for n, o in others)
+        return float(grow[ability](worth) - lost)
 
     return plain
 
@@ -197,7 +196,7 @@ def _ratio(
             pull[ability, name] * n / rows for name, n in amounts.items() if name != ability
         )
         left = (1 - base[ability] - least[ability]) * np.exp(-moved)
-        return 1 - least[ability] - left * (1 + rows / 64) ** -power[ability]
+        return float(1 - least[ability] - left * (1 + rows / 64) ** -power[ability])
 
     return plain
 
@@ -213,7 +212,7 @@ def _crossover(
         mine = amounts.get(ability, 0)
         others = sum(n for name, n in amounts.items() if name != ability)
         moved = slope[ability] * np.log2(at[ability] / max(mine, 32)) * others / (others + 1000)
-        return grow[ability](mine) + moved
+        return float(grow[ability](mine) + moved)
 
     return plain
 
@@ -262,6 +261,7 @@ def best(
     `allowed` says of (amounts, strategy) whether it counts.
     """
     options = list(_options(budget, most, least))
+    top: tuple[float, dict[str, int], tuple[str, float | None]]
     top = (-np.inf, {}, ("multitask", None))
     for strategy, k in strategies:
         for amounts in options:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
@@ -53,7 +54,7 @@ def model(
 
     tokenizer(folder)
     size = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab_size()
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "vocab_size": size,
         "hidden_size": hidden,
         "intermediate_size": 2 * hidden,
