@@ -144,6 +144,12 @@ def differences(tally: Tally, findings: Findings, truth: Truth) -> None:
             tally.hold("growth interval", f.interval, gain)
 
 
+def nothing_lost(tally: Tally, findings: Findings) -> None:
+    """Hold every interval of forgetting where no later stage moves a score."""
+    for f in findings.of("forgetting"):
+        tally.hold("forgetting interval", f.interval, 0.0)
+
+
 def _gap(f: Finding, amounts: dict[str, int], truth: Truth) -> float:
     stages = {"sequential": 3, "mixed_sequential": 2, "dmt": 2}[f["strategy"]]
     mine = Cell(
@@ -161,8 +167,7 @@ def null(random: np.random.Generator, tally: Tally) -> None:
     findings = run(list(grid()), nothing, random)
     tally.study(findings)
     differences(tally, findings, nothing)
-    for f in findings.of("forgetting"):
-        tally.hold("forgetting interval", f.interval, 0.0)
+    nothing_lost(tally, findings)
 
 
 def growth_alone(random: np.random.Generator, tally: Tally) -> None:
@@ -170,8 +175,7 @@ def growth_alone(random: np.random.Generator, tally: Tally) -> None:
     seen = {f.verdict for f in findings.findings}
     tally.right("any of helps, hurts, forgets, ratio", bool(seen & INTERFERENCE))
     differences(tally, findings, only_growth)
-    for f in findings.of("forgetting"):
-        tally.hold("forgetting interval", f.interval, 0.0)
+    nothing_lost(tally, findings)
     for f in findings.of("growth"):
         tally.right("grows is said", f.verdict == "grows")
 
@@ -187,8 +191,7 @@ def floor(random: np.random.Generator, tally: Tally) -> None:
             level = from_floor(Cell(model=f.model, amounts=f["mixture"]), f.ability)
             where = "at the floor" if level < 0.05 else "off the floor"
             tally.hold(f"mixing interval, {where}", f.interval, 0.0)
-    for f in findings.of("forgetting"):
-        tally.hold("forgetting interval", f.interval, 0.0)
+    nothing_lost(tally, findings)
 
 
 FORMS: dict[str, Callable[[float], float]] = {

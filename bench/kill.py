@@ -2,6 +2,7 @@
 
     python bench/kill.py
     python bench/kill.py --kills 4 --updates 20 --seed 7
+    python bench/kill.py --adaptive --updates 20
 
 Every process of the run is ended by SIGKILL at once, and the same command is given again.  The
 moments are drawn from `--seed`: every fourth counts from the start of the process, the others from
@@ -29,7 +30,10 @@ from pathlib import Path
 from typing import Any
 
 ONE = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": ""}
-COMPARED = ("model.safetensors", "replies.parquet", "items.parquet", "rows.parquet", "results.csv")
+COMPARED = (
+    *("model.safetensors", "replies.parquet", "items.parquet", "rows.parquet"),
+    *("results.csv", "sources.yaml"),
+)
 
 
 def main() -> None:
@@ -41,6 +45,7 @@ def main() -> None:
     parser.add_argument("--model", default="tunnel:s")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--checkpoint-seconds", type=float, default=0.5)
+    parser.add_argument("--adaptive", action="store_true", help="run the study adaptively")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="espalier-kill-") as folder:
         print(json.dumps(measure(asked, Path(folder))))
@@ -86,11 +91,16 @@ def measure(asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def study(asked: argparse.Namespace) -> dict[str, Any]:
     """Return a small study in which stages build on each other and are shared."""
     tasks = ("math", "code", "general")
+    designs: list[dict[str, Any]] = [{"name": "together", "rows": 32}]
+    if asked.adaptive:
+        designs += [{"name": name, "rows": [8, 16]} for name in ("single", "together")]
     return {
         "name": "killed",
         "models": [{"name": "base", "path": asked.model}],
         "sources": [{"name": task, "path": f"tunnel:{task}?rows=200"} for task in tasks],
-        "designs": [{"name": "together", "rows": 32}],
+        "designs": designs,
+        "seeds": 3 if asked.adaptive else 1,
+        "adaptive": {"budget": 0.5},
         "strategies": [
             "multitask",
             {"name": "sequential", "order": ["code", "math", "general"]},
@@ -116,6 +126,7 @@ class Run:
             *(sys.executable, "-m", "espalier.cli", "run", str(file), "--store", str(store)),
             *("--workers", str(asked.workers), "--json"),
             *("--checkpoint-seconds", str(asked.checkpoint_seconds)),
+            *(("--adaptive",) if asked.adaptive else ()),
         ]
 
     def start(self) -> subprocess.Popen[bytes]:
