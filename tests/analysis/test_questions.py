@@ -44,6 +44,18 @@ def test_no_effect_at_all_gives_no_verdict_of_an_effect():
     assert verdicts <= {"tied", "keeps", "neither", "resists", "undecided"}
 
 
+def test_scores_that_are_all_nothing_are_not_called_scores_of_one_seed():
+    random = np.random.default_rng(0)
+    cells = [Cell(model="small", amounts=a) for a in ({"math": 64}, {"math": 64, "code": 64})]
+    frame = table(cells, nothing, random, abilities=("math",), seeds=3)
+    findings = analyze(tidy(frame.assign(score=0.0, stderr=0.0)))
+    mixing = only(findings, "mixing", of="difference")
+    assert mixing.seeds == 3
+    assert mixing.why == reasons.ALIKE
+    assert not any("single seeds" in claim.because for claim in findings.claims)
+    assert Effect(value=0.0, variance=None, noise="items only", seeds=3).why == reasons.ALL_ALIKE
+
+
 def test_every_verdict_is_one_of_its_kind_and_every_kind_is_asked():
     findings = study(grid(), crossing)
     assert all(f.verdict in VERDICTS[f.kind] for f in findings.findings)

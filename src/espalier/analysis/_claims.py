@@ -143,7 +143,11 @@ def _judge(statement: Statement, placed: Sequence[Placed], probes: pd.DataFrame 
 
 def _caution(findings: Sequence[Finding]) -> str:
     """Say what the judgement of single seeds takes for granted."""
-    single = [f for f in findings if f.noise in (ITEMS_ONLY, UNKNOWN) and f.estimate is not None]
+    single = [
+        f
+        for f in findings
+        if f.noise in (ITEMS_ONLY, UNKNOWN) and f.estimate is not None and f.seeds < 2
+    ]
     if not single:
         return ""
     if any(f.p is not None for f in single):

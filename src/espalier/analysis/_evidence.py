@@ -90,9 +90,9 @@ class Effect:
     def why(self) -> str:
         """Say why there is no interval, or what it leaves out."""
         if self.variance is None:
-            return reasons.NO_NOISE
+            return reasons.ALL_ALIKE if self.seeds > 1 else reasons.NO_NOISE
         if self.noise == ITEMS_ONLY:
-            return reasons.ONE_SEED
+            return reasons.ALIKE if self.seeds > 1 else reasons.ONE_SEED
         return ""
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 ONE_SEED = "one seed: the interval allows for the items only, not for another run"
 ONE_SEED_ALIKE = "one seed: a lucky run may lift both alike"
 NO_NOISE = "one seed and no standard error of the scores: nothing says how much they scatter"
+ALIKE = "repeated runs scored alike: the interval allows for the items only, not for another run"
+ALL_ALIKE = "repeated runs and items scored alike: nothing says how much they scatter"
 NO_INTERVAL = "no interval: nothing says how much the scores scatter"
 UNKNOWN_SCATTER = "nothing says how much the scores scatter"
 

@@ -128,6 +128,12 @@ REASONS: Mapping[str, str] = {
     "one seed and no standard error of the scores: nothing says how much they scatter": (
         "只有一个种子，且得分没有标准误：无从知道其离散程度"
     ),
+    "repeated runs scored alike: the interval allows for the items only, not for another run": (
+        "各次训练得分相同：区间只含题目噪声，不含换一次训练的差别"
+    ),
+    "repeated runs and items scored alike: nothing says how much they scatter": (
+        "各次训练与各题得分都相同：无从知道其离散程度"
+    ),
     "one seed: the interval allows for the items only, not for another run": (
         "只有一个种子：区间只含题目噪声，不含换一次训练的差别"
     ),
