@@ -81,7 +81,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_asked(
 @pytest.fixture(scope="module")
 def served(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve a tiny model by `transformers serve`."""
-    for package in ("fastapi", "uvicorn", "openai"):
+    for package in ("accelerate", "fastapi", "uvicorn", "openai"):
         pytest.importorskip(package)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
