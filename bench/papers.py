@@ -337,17 +337,22 @@ def _faceted(rows: Rows, layers: Callable[[Any], Any], titles: Sequence[str]) ->
     return alt.hconcat(*panels)
 
 
+def _nothing() -> Any:
+    """Return the line of no difference."""
+    import altair as alt
+
+    line = alt.Chart(alt.InlineData(values=[{"zero": 0}]))
+    return line.mark_rule(color="#999").encode(y="zero:Q")
+
+
 def _bars(base: Any, x: Any, y: str) -> Any:
     """Return points with their intervals, and the line of no difference."""
     import altair as alt
 
-    rule = (
-        alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color="#999").encode(y="zero:Q")
-    )
     marks = base.encode(x=x, color=_size(), xOffset="size:N")
     title = alt.Y("estimate:Q", title=y)
     return alt.layer(
-        rule,
+        _nothing(),
         marks.mark_rule(strokeWidth=1.5).encode(y=alt.Y("low:Q", title=y), y2="high:Q"),
         marks.mark_point(filled=True, size=45).encode(y=title),
     )
@@ -445,9 +450,6 @@ def _constructions() -> Any:
                 pair = f"{words(new)} minus {words(old)}"
                 rows.append(_row(f, benchmark=pair, suite=name) | {"epochs": f"{epoch}"})
     colour = alt.Color("epochs:N", scale=alt.Scale(domain=[str(e) for e in EPOCHS], range=COLOURS))
-    zero = (
-        alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule(color="#999").encode(y="zero:Q")
-    )
 
     def layers(base: Any) -> Any:
         marks = base.encode(
@@ -455,7 +457,7 @@ def _constructions() -> Any:
         )
         y = alt.Y("low:Q", title="difference")
         return alt.layer(
-            zero,
+            _nothing(),
             marks.mark_rule(strokeWidth=1.5).encode(y=y, y2="high:Q"),
             marks.mark_point(filled=True, size=40).encode(y="estimate:Q"),
         )
